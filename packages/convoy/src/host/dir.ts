@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { constants, type BigIntStats, type Dirent } from "node:fs";
+import { type BigIntStats, constants, type Dirent } from "node:fs";
 import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rmdir, unlink } from "node:fs/promises";
 import { ConvoyError, errnoOf } from "../errors.ts";
 

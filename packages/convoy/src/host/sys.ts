@@ -330,7 +330,8 @@ const FICLONE = 0x40049409;
 export function reflink(from: number, to: number): boolean {
   if (c.ioctlInt(to, FICLONE, from) === 0) return true;
   const code = errnoNames.get(koffi.errno());
-  if (code === "EOPNOTSUPP" || code === "ENOTTY" || code === "EXDEV" || code === "EINVAL" || code === "ENOSYS") return false;
+  if (code === "EOPNOTSUPP" || code === "ENOTTY" || code === "EXDEV" || code === "EINVAL" || code === "ENOSYS")
+    return false;
   throw failed("ioctl FICLONE");
 }
 
