@@ -95,6 +95,8 @@ export interface VolumeState {
   holders: Holder[];
   /** Set if the volume cannot be used now: its record is damaged or its place cannot be reached. */
   problem?: string;
+  /** Things the user should know about the call that answered this; never part of a listing. */
+  warnings?: string[];
 }
 
 export interface DetachedVolume {
@@ -113,7 +115,8 @@ export interface MountRequest {
 }
 
 export interface UmountRequest {
-  holder: { kind: "docker" | "manual"; id: string };
+  /** `manual` ends a `legacy` holder as well. */
+  holder: { kind: Holder["kind"]; id: string };
   /** End every holder of this root. */
   force: boolean;
   /** With `force`: a foreign root id whose holders end as well. */
@@ -147,7 +150,7 @@ export interface Driver {
    */
   umount(name: string, request: UmountRequest): Promise<Holder[]>;
 
-  /** Volumes that have (or reserve) a snapshot of this name: none, one, or more after an accident. */
+  /** Volumes that have a snapshot of this name: none, one, or more after an accident. */
   findSnapshot?(snapshot: string): Promise<string[]>;
   createSnapshot?(volume: string, snapshot: string, context: OperationContext): Promise<SnapshotState>;
   deleteSnapshot?(volume: string, snapshot: string, context: OperationContext): Promise<void>;
@@ -155,7 +158,10 @@ export interface Driver {
   revert?(volume: string, snapshot: string, context: OperationContext): Promise<void>;
   /** Creates `spec.name` with the content of a snapshot. */
   cloneSnapshot?(volume: string, snapshot: string, spec: CreateSpec, context: OperationContext): Promise<VolumeState>;
+  /** Opens a snapshot for a backup and holds it; afterwards `get` tells the ids of volume and snapshot. */
   openSource?(volume: string, snapshot: string): Promise<Source>;
+  /** Says what of the driver's `path` (absolute, links resolved) lies in, so that no store is put there (R26). */
+  claims?(path: string): Promise<string | undefined>;
 
   /** Finishes or undoes open intents of this root and brings mounts back. One volume's failure never stops the rest. */
   recover(context: OperationContext): Promise<void>;

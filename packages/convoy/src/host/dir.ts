@@ -67,9 +67,12 @@ export class Dir {
   async descend(names: readonly string[], options: { create?: boolean } = {}): Promise<Dir> {
     let current: Dir | undefined;
     for (const name of names) {
-      const next: Dir = await (current ?? this).sub(name, options);
-      await current?.close();
-      current = next;
+      const from: Dir = current ?? this;
+      try {
+        current = await from.sub(name, options);
+      } finally {
+        if (from !== this) await from.close();
+      }
     }
     return current ?? this.reopen();
   }

@@ -60,6 +60,8 @@ const c = {
   lseek: libc.func("int64_t lseek(int, int64_t, int)"),
   ftruncate: libc.func("int ftruncate(int, int64_t)"),
   ioctlInt: libc.func("int ioctl(int, unsigned long, int)"),
+  syncFileRange: libc.func("int sync_file_range(int, int64_t, int64_t, unsigned int)"),
+  getdents64: libc.func("int64_t getdents64(int, void*, size_t)"),
   copyFileRange: libc.func("int64_t copy_file_range(int, void*, int, void*, size_t, unsigned int)"),
   fstatfs: libc.func("int fstatfs(int, void*)"),
   flistxattr: libc.func("int64_t flistxattr(int, void*, size_t)"),
@@ -128,6 +130,10 @@ export interface Stat {
   devMinor: number;
   rdevMajor: number;
   rdevMinor: number;
+  /** When the inode was made; 0n where the file system does not tell. */
+  birthNs: bigint;
+  /** Which mount the file was reached through (bind mounts of one device differ); 0n before Linux 5.8. */
+  mountId: bigint;
 }
 
 export const S = {
@@ -147,8 +153,14 @@ function decodeTime(at: number): bigint {
   return statBuffer.readBigInt64LE(at) * 1_000_000_000n + BigInt(statBuffer.readUInt32LE(at + 8));
 }
 
+const STATX_BASIC_STATS = 0x7ff;
+const STATX_BTIME = 0x800;
+const STATX_MNT_ID = 0x1000;
+const STATX_WANTED = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID;
+
 function decodeStat(): Stat {
   const b = statBuffer;
+  const mask = b.readUInt32LE(0);
   return {
     nlink: b.readUInt32LE(16),
     uid: b.readUInt32LE(20),
@@ -164,20 +176,20 @@ function decodeStat(): Stat {
     rdevMinor: b.readUInt32LE(132),
     devMajor: b.readUInt32LE(136),
     devMinor: b.readUInt32LE(140),
+    birthNs: mask & STATX_BTIME ? decodeTime(80) : 0n,
+    mountId: mask & STATX_MNT_ID ? b.readBigUInt64LE(144) : 0n,
   };
 }
 
-const STATX_BASIC_STATS = 0x7ff;
-
 export function lstatat(dirfd: number, path: Path): Stat {
-  check(c.statx(dirfd, z(path), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, statBuffer), "statx", path);
+  check(c.statx(dirfd, z(path), AT_SYMLINK_NOFOLLOW, STATX_WANTED, statBuffer), "statx", path);
   return decodeStat();
 }
 
 const EMPTY = Buffer.of(0);
 
 export function fstat(fd: number): Stat {
-  check(c.statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, statBuffer), "statx");
+  check(c.statx(fd, EMPTY, AT_EMPTY_PATH, STATX_WANTED, statBuffer), "statx");
   return decodeStat();
 }
 
@@ -298,6 +310,50 @@ export function tryFlock(fd: number): Promise<boolean> {
 
 export function funlock(fd: number): void {
   check(c.flock(fd, LOCK_UN), "flock");
+}
+
+/** One name in a directory. */
+export interface DirEntry {
+  /** Raw bytes. */
+  name: Buffer;
+  /** An S.IF… value, or 0 where the file system does not tell. */
+  type: number;
+}
+
+const direntBuffer = Buffer.alloc(65536);
+
+/**
+ * All names in the directory `fd` but `.` and `..`, in the file system's order (getdents64(2)), from the descriptor's
+ * position on: open the directory anew, or call `rewindDirectory`, to read it again.
+ */
+export function readDirectory(fd: number): DirEntry[] {
+  const entries: DirEntry[] = [];
+  for (;;) {
+    const length = check(Number(c.getdents64(fd, direntBuffer, direntBuffer.length)), "getdents64");
+    if (length === 0) return entries;
+    for (let at = 0; at < length; at += direntBuffer.readUInt16LE(at + 16)) {
+      const start = at + 19;
+      const end = direntBuffer.indexOf(0, start);
+      const dots = end - start;
+      if (direntBuffer[start] === 0x2e && (dots === 1 || (dots === 2 && direntBuffer[start + 1] === 0x2e))) continue;
+      // DT_… are the type bits of st_mode shifted down (readdir(3)).
+      entries.push({ name: Buffer.from(direntBuffer.subarray(start, end)), type: direntBuffer[at + 18]! << 12 });
+    }
+  }
+}
+
+export function rewindDirectory(fd: number): void {
+  check(Number(c.lseek(fd, 0, 0)), "lseek");
+}
+
+const SYNC_FILE_RANGE_WRITE = 2;
+
+/**
+ * Starts writing the range to disk and does not wait for it (sync_file_range(2)): a hint that shortens a later sync,
+ * and no promise. Where the file system cannot do that, nothing happens.
+ */
+export function startWriteback(fd: number, offset: number, length: number): void {
+  c.syncFileRange(fd, offset, length, SYNC_FILE_RANGE_WRITE);
 }
 
 const SEEK_DATA = 3;

@@ -1,0 +1,39 @@
+/** File data in one piece: never more than CHECKSUM_PIECE bytes of one file, starting on a multiple of it. */
+export interface FileSlice {
+  /** Path below the snapshot's root, raw bytes. */
+  path: Uint8Array;
+  /** Size and time that the manifest has; a file that differs is an error. */
+  size: number;
+  mtimeNs: bigint;
+  /** Bytes of the file that this slice covers, holes included. */
+  start: number;
+  end: number;
+  /** Data within start … end of a file with holes, as start, end, start, end, …; left out: all of it is data. */
+  ranges?: Float64Array;
+}
+
+/** One piece of the tar stream: finished bytes (headers, padding) and file data, in order. */
+export type PieceItem = Uint8Array | FileSlice;
+
+export interface PieceInput {
+  /** Descriptor of the snapshot's root directory. */
+  root: number;
+  items: PieceItem[];
+  /** Bytes of the piece. */
+  size: number;
+}
+
+export interface PieceOutput {
+  /** A complete gzip member. */
+  member: Uint8Array<ArrayBuffer>;
+  /** SHA-256 of each file slice, holes read as zeros, 32 bytes each, in order. */
+  digests: Uint8Array<ArrayBuffer>;
+}
+
+/** Bytes of file data that a slice stores. */
+export function storedBytes(slice: FileSlice): number {
+  if (!slice.ranges) return slice.end - slice.start;
+  let sum = 0;
+  for (let i = 0; i < slice.ranges.length; i += 2) sum += slice.ranges[i + 1]! - slice.ranges[i]!;
+  return sum;
+}

@@ -1,0 +1,245 @@
+import { chmod, chown } from "node:fs/promises";
+import { ConvoyError, errnoOf, isConvoyError } from "../../errors.ts";
+import type { Dir } from "../../host/dir.ts";
+import type { OperationContext } from "../../host/operation.ts";
+import * as sys from "../../host/sys.ts";
+import { formatTime } from "../../host/time.ts";
+import { removeTree } from "../../host/tree/remove.ts";
+import type { CreateSpec, VolumeState } from "../driver.ts";
+import { readDetached, removeDetached } from "../records/detached.ts";
+import { newIdentity, readIdentity, writeIdentity } from "../records/identities.ts";
+import type { Intent } from "../records/intents.ts";
+import { volumeExists } from "../records/record-files.ts";
+import { names, refuseIntents, type VfsContext } from "./context.ts";
+import { checkRecord, newRecord, type VfsRecord } from "./record.ts";
+import type { OpenShare } from "./share.ts";
+import { toVolumeState } from "./state.ts";
+
+/** Details of a `create` intent: enough to finish the creation once the directory stands in its place. */
+export interface CreateDetails {
+  Record: VfsRecord;
+  Ancestor: string;
+  /** The directory was there before: recovery leaves it alone. */
+  Adopts: boolean;
+}
+
+/** Below `state`: directories that are being filled, one per intent. */
+export const NEW_DIRECTORY = "new";
+
+/**
+ * Creates a volume: takes back a detached one of the name (R6), adopts an existing directory (R7), or makes a new one
+ * beside the tree and renames it into place when it is complete (R13).
+ */
+export async function createVolume(context: VfsContext, spec: CreateSpec, op: OperationContext): Promise<VolumeState> {
+  return context.share.change(async (share) => {
+    const begun = await context.records.locked(share.config, spec.name, () => begin(context, share, spec));
+    if ("taken" in begun) return begun.taken;
+    const { intent, details } = begun;
+    try {
+      if (!details.Adopts) await makeDirectory(context, share, intent, spec, op);
+      const state = await context.records.locked(share.config, spec.name, () =>
+        publish(context, share, intent, details),
+      );
+      return details.Adopts && Object.keys(spec.owner).length > 0 ? { ...state, warnings: [ADOPTED_OWNER] } : state;
+    } catch (error) {
+      await undoCreate(context, share, intent, op);
+      throw error;
+    }
+  });
+}
+
+const ADOPTED_OWNER =
+  "uid, gid and mode have no effect: the directory was there before and has been adopted with its owner and mode";
+
+type Begun = { taken: VolumeState } | { intent: Intent; details: CreateDetails };
+
+/** Under the record's lock: decides what the create means and reserves the name. */
+async function begin(context: VfsContext, share: OpenShare, spec: CreateSpec): Promise<Begun> {
+  const { name } = spec;
+  if ((await share.config.stat(context.records.fileName(name))) !== undefined) throw volumeExists(name);
+  await refuseIntents(context, share, `Creating volume ${name}`, (intent) => names(intent, name));
+  const detached = await readDetached<VfsRecord>(share.state, name, checkRecord);
+  if (detached !== undefined) return { taken: await takeBack(context, share, spec, detached.Record) };
+
+  const adopts = await existingDirectory(share.base, spec);
+  const record = newRecord(name, `${context.config.path}/${name}`, formatTime(new Date()));
+  if (spec.vm) {
+    record.PrepareForVM = true;
+    record.Size = spec.size === 0 ? context.config.defaultVolumeSize : spec.size;
+  }
+  const details: CreateDetails = { Record: record, Ancestor: spec.restore?.ancestorId ?? "", Adopts: adopts };
+  const intent = await context.intents.begin(share.state, {
+    Operation: "create",
+    Volume: name,
+    Details: { ...details },
+  });
+  return { intent, details };
+}
+
+async function takeBack(
+  context: VfsContext,
+  share: OpenShare,
+  spec: CreateSpec,
+  record: VfsRecord,
+): Promise<VolumeState> {
+  if (spec.restore !== undefined || (spec.vm && !record.PrepareForVM)) {
+    throw new ConvoyError("NAME_TAKEN", `The name ${spec.name} is taken by a volume that was removed reference-only`, {
+      hint: `'convoy create ${spec.name}' without other options takes it back, 'convoy delete --detached ${spec.name}' deletes it for good; or choose another name.`,
+    });
+  }
+  const taken: VfsRecord = { ...record, MountPoint: "" };
+  await context.records.create(share.config, taken);
+  await removeDetached(share.state, spec.name);
+  const identity = await readIdentity(share.state, spec.name, taken.CreatedTime);
+  return toVolumeState(context, taken, { identity });
+}
+
+/** @returns true if a directory of the name is there and may be adopted (R7). */
+async function existingDirectory(base: Dir, spec: CreateSpec): Promise<boolean> {
+  const { name } = spec;
+  const stats = await base.stat(name);
+  if (stats === undefined) return false;
+  if (!(await base.list()).includes(name)) {
+    throw new ConvoyError("NAME_TAKEN", `The name ${name} reaches the directory of another name on this file system`, {
+      hint: "The file system does not tell upper from lower case. Choose a name that differs in more than case.",
+    });
+  }
+  if (!stats.isDirectory()) {
+    throw new ConvoyError("NAME_TAKEN", `${base.path}/${name} is not a directory, so it cannot become volume ${name}`, {
+      hint: "Only a real directory (no link) directly below vfs.path is adopted. Move it away or choose another name.",
+    });
+  }
+  if (spec.restore === undefined) return true;
+  const directory = await base.sub(name);
+  const content = await directory.list().finally(() => directory.close());
+  if (content.length === 0) {
+    // An empty directory is replaced by the restored one: rename(2) does that in one step.
+    return false;
+  }
+  throw new ConvoyError("NOT_EMPTY", `${base.path}/${name} exists and is not empty, so nothing is restored into it`, {
+    hint: "Choose another name for the restored volume; 'convoy rename' can swap it in afterwards.",
+  });
+}
+
+async function makeDirectory(
+  context: VfsContext,
+  share: OpenShare,
+  intent: Intent,
+  spec: CreateSpec,
+  op: OperationContext,
+): Promise<void> {
+  const parent = await share.state.sub(NEW_DIRECTORY, { create: true });
+  try {
+    await parent.mkdir(intent.ID, 0o700);
+    const directory = await parent.sub(intent.ID);
+    try {
+      if (spec.restore !== undefined) {
+        const target = {
+          kind: "tree",
+          directory: directory.handlePath,
+          reserveBytes: context.config.reserveBytes,
+        } as const;
+        await spec.restore.fill(target, op);
+      }
+      await setOwner(directory, spec.owner);
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+    op.signal.throwIfAborted();
+  } finally {
+    await parent.close();
+  }
+}
+
+async function setOwner(directory: Dir, owner: CreateSpec["owner"]): Promise<void> {
+  const { uid, gid, mode } = owner;
+  // chown takes -1 for "as it is".
+  if (uid !== undefined || gid !== undefined) await chown(directory.handlePath, uid ?? -1, gid ?? -1);
+  // Exactly the asked mode, whatever the umask.
+  if (mode !== undefined) await chmod(directory.handlePath, mode);
+}
+
+/** Under the record's lock: puts the directory into place and makes the volume visible. */
+async function publish(
+  context: VfsContext,
+  share: OpenShare,
+  intent: Intent,
+  details: CreateDetails,
+): Promise<VolumeState> {
+  const { Record: record } = details;
+  if ((await share.config.stat(context.records.fileName(record.Name))) !== undefined) throw volumeExists(record.Name);
+  if (details.Adopts) return writeCreated(context, share, intent, details);
+  await moveIntoPlace(share, intent, record.Name);
+  try {
+    return await writeCreated(context, share, intent, details);
+  } catch (error) {
+    // Somebody else's record adopts the directory; otherwise it goes back to where `undoCreate` removes it.
+    if (!isConvoyError(error, "VOLUME_EXISTS")) await moveBack(share, intent, record.Name);
+    throw error;
+  }
+}
+
+async function moveBack(share: OpenShare, intent: Intent, name: string): Promise<void> {
+  const parent = await share.state.sub(NEW_DIRECTORY);
+  try {
+    await share.base.rename(name, parent, intent.ID);
+  } finally {
+    await parent.close();
+  }
+}
+
+async function moveIntoPlace(share: OpenShare, intent: Intent, name: string): Promise<void> {
+  const parent = await share.state.sub(NEW_DIRECTORY);
+  try {
+    // rename(2) of a directory replaces an empty directory only; anything else is ENOTEMPTY or ENOTDIR.
+    sys.renameat(parent.fd, intent.ID, share.base.fd, name);
+    await share.base.sync();
+    await parent.sync();
+  } catch (error) {
+    if (!["EEXIST", "ENOTEMPTY", "ENOTDIR"].includes(errnoOf(error) ?? "")) throw error;
+    throw new ConvoyError("NOT_EMPTY", `${share.base.path}/${name} appeared while the volume was being made`, {
+      cause: error,
+    });
+  } finally {
+    await parent.close();
+  }
+}
+
+/** The last steps of a creation, also taken by recovery when the directory already stands in its place. */
+export async function writeCreated(
+  context: VfsContext,
+  share: OpenShare,
+  intent: Intent,
+  details: CreateDetails,
+): Promise<VolumeState> {
+  const { Record: record } = details;
+  const identity = newIdentity(record.Name, record.CreatedTime, details.Ancestor);
+  await writeIdentity(share.state, identity);
+  const written: VfsRecord = { ...record, VolumeID: identity.ID };
+  await context.records.create(share.config, written);
+  await context.intents.end(share.state, intent);
+  return toVolumeState(context, written, { identity });
+}
+
+/** Throws away what a failed creation left; what cannot be removed now is left to the next start. */
+async function undoCreate(context: VfsContext, share: OpenShare, intent: Intent, op: OperationContext): Promise<void> {
+  try {
+    await removeNew(share, intent, op);
+    await context.intents.end(share.state, intent);
+  } catch (error) {
+    op.log.error({ err: error, volume: intent.Volume }, "leftovers of a failed create stay until the next start");
+  }
+}
+
+/** Removes the directory that an intent was filling; idempotent. */
+export async function removeNew(share: OpenShare, intent: Intent, op: OperationContext): Promise<void> {
+  const parent = await share.state.trySub(NEW_DIRECTORY);
+  if (parent === undefined) return;
+  try {
+    // A cancelled operation cleans up all the same.
+    await removeTree(parent, intent.ID, { ...op, signal: new AbortController().signal });
+  } finally {
+    await parent.close();
+  }
+}

@@ -1,0 +1,203 @@
+import { realpath } from "node:fs/promises";
+import { isConvoyError } from "../../errors.ts";
+import type { Logger } from "../../host/log.ts";
+import { isWithin } from "../../host/mountinfo.ts";
+import type { OperationContext } from "../../host/operation.ts";
+import type { RootState } from "../../host/root.ts";
+import type { Driver, DriverAbilities, VolumeState } from "../driver.ts";
+import { Holders } from "../records/holders.ts";
+import { readIdentity } from "../records/identities.ts";
+import { Intents } from "../records/intents.ts";
+import { RecordFiles } from "../records/record-files.ts";
+import { loadConfig, saveConfig } from "./config.ts";
+import type { VfsContext } from "./context.ts";
+import { createVolume } from "./create.ts";
+import { deleteDetachedVolume, deleteVolume, listDetachedVolumes } from "./delete.ts";
+import { mountVolume, recordMountPoint, umountVolume } from "./mount.ts";
+import { checkRecord, type VfsRecord } from "./record.ts";
+import { recoverVolumes } from "./recover.ts";
+import { renameVolume } from "./rename.ts";
+import { Share } from "./share.ts";
+import { createSnapshot, deleteSnapshot, openSnapshotSource } from "./snapshots.ts";
+import { toProblemState, toVolumeState } from "./state.ts";
+
+export interface VfsOptions {
+  root: RootState;
+  /** Driver options of the command line. */
+  options: ReadonlyMap<string, string>;
+  initStore: boolean;
+  singleHost: boolean;
+  log: Logger;
+}
+
+const ABILITIES: DriverAbilities = {
+  snapshots: true,
+  backups: "source",
+  size: false,
+  vm: true,
+  mountPoint: false,
+  referenceRemoval: true,
+  rename: true,
+  revert: false,
+  cloneSnapshot: false,
+  id: false,
+  type: false,
+  iops: false,
+  owner: true,
+  dockerRemove: "detach",
+};
+
+/** Volumes are directories of any mounted file system, NFS included; several hosts may share the tree. */
+export async function openVfsDriver(options: VfsOptions): Promise<Driver> {
+  const config = await loadConfig(options.root.dir, options.options);
+  const share = new Share(config, {
+    memory: options.root,
+    initStore: options.initStore,
+    singleHost: options.singleHost,
+  });
+  if (config.isNew) {
+    await share.make();
+    await saveConfig(options.root.dir, config);
+  }
+  const context: VfsContext = {
+    config,
+    share,
+    records: new RecordFiles<VfsRecord>("vfs", checkRecord),
+    holders: new Holders(options.root),
+    intents: new Intents(options.root),
+    log: options.log,
+  };
+  return new VfsDriver(context);
+}
+
+class VfsDriver implements Driver {
+  readonly name = "vfs";
+  readonly abilities = ABILITIES;
+  readonly #context: VfsContext;
+  /** The last listing that could be read: what is shown of a share that is not there. */
+  #lastKnown: VolumeState[] = [];
+
+  constructor(context: VfsContext) {
+    this.#context = context;
+  }
+
+  get ignoredOptions(): string[] {
+    return this.#context.config.ignoredOptions;
+  }
+
+  async info(): Promise<Record<string, string>> {
+    const { config } = this.#context;
+    return { DefaultVolumeSize: String(config.defaultVolumeSize), Path: config.path, Root: config.directory };
+  }
+
+  async list(): Promise<VolumeState[]> {
+    const context = this.#context;
+    try {
+      this.#lastKnown = await context.share.read(async ({ config }) => {
+        if (config === undefined) return [];
+        return (await context.records.list(config)).map((listed) =>
+          "record" in listed
+            ? toVolumeState(context, listed.record)
+            : toProblemState(listed.name, listed.problem.message),
+        );
+      });
+      return this.#lastKnown;
+    } catch (error) {
+      if (!isConvoyError(error, "UNREACHABLE", "MARKER_MISMATCH") || this.#lastKnown.length === 0) throw error;
+      return this.#lastKnown.map((state) => ({ ...state, problem: error.message }));
+    }
+  }
+
+  async get(name: string): Promise<VolumeState | undefined> {
+    const context = this.#context;
+    const found = await context.share.read(async ({ config, state }) => {
+      const record = config === undefined ? undefined : await context.records.read(config, name);
+      if (record === undefined) return undefined;
+      if (state === undefined) return { record, identity: undefined, holders: [] };
+      const identity = await readIdentity(state, name, record.CreatedTime);
+      return { record, identity, holders: await context.holders.list(state, name) };
+    });
+    if (found === undefined) return undefined;
+    const { identity, holders } = found;
+    // An original that shares the tree clears the field although others hold the mount.
+    const record = holders.length > 0 && found.record.MountPoint === "" ? await this.#correct(name) : found.record;
+    return record === undefined ? undefined : toVolumeState(context, record, { identity, holders });
+  }
+
+  #correct(name: string): Promise<VfsRecord | undefined> {
+    const context = this.#context;
+    return context.share.change((share) =>
+      context.records.locked(share.config, name, async () => {
+        const record = await context.records.read(share.config, name);
+        if (record === undefined) return undefined;
+        return recordMountPoint(context, share.config, record, await context.holders.list(share.state, name));
+      }),
+    );
+  }
+
+  create(...[spec, op]: Parameters<Driver["create"]>): Promise<VolumeState> {
+    return createVolume(this.#context, spec, op);
+  }
+
+  delete(name: string, options: { reference: boolean }, op: OperationContext): Promise<void> {
+    return deleteVolume(this.#context, name, options, op);
+  }
+
+  listDetached() {
+    return listDetachedVolumes(this.#context);
+  }
+
+  deleteDetached(name: string, op: OperationContext): Promise<void> {
+    return deleteDetachedVolume(this.#context, name, op);
+  }
+
+  rename(name: string, newName: string): Promise<void> {
+    return renameVolume(this.#context, name, newName);
+  }
+
+  mount(...[name, request]: Parameters<Driver["mount"]>): Promise<string> {
+    return mountVolume(this.#context, name, request);
+  }
+
+  umount(...[name, request]: Parameters<Driver["umount"]>) {
+    return umountVolume(this.#context, name, request);
+  }
+
+  async findSnapshot(snapshot: string): Promise<string[]> {
+    const context = this.#context;
+    return context.share.read(async ({ config }) => {
+      if (config === undefined) return [];
+      return (await context.records.list(config)).flatMap((listed) =>
+        "record" in listed && Object.hasOwn(listed.record.Snapshots, snapshot) ? [listed.name] : [],
+      );
+    });
+  }
+
+  createSnapshot(volume: string, snapshot: string, op: OperationContext) {
+    return createSnapshot(this.#context, volume, snapshot, op);
+  }
+
+  deleteSnapshot(volume: string, snapshot: string, op: OperationContext): Promise<void> {
+    return deleteSnapshot(this.#context, volume, snapshot, op);
+  }
+
+  openSource(volume: string, snapshot: string) {
+    return openSnapshotSource(this.#context, volume, snapshot);
+  }
+
+  async claims(path: string): Promise<string | undefined> {
+    const context = this.#context;
+    const top = await realpath(context.config.path);
+    if (!isWithin(path, top) || path === top) return undefined;
+    const name = path.slice(top.length + 1).split("/")[0]!;
+    if (name === "config") return `the records and snapshots of ${top}`;
+    const record = await context.share.read(async ({ config }) => config?.stat(context.records.fileName(name)));
+    return record === undefined ? undefined : `volume ${name}`;
+  }
+
+  recover(op: OperationContext): Promise<void> {
+    return recoverVolumes(this.#context, op);
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,116 @@
+import { ConvoyError, errnoOf } from "../../errors.ts";
+import type { Dir } from "../../host/dir.ts";
+import type { Holder, MountRequest, UmountRequest } from "../driver.ts";
+import { type VfsContext, withRecord } from "./context.ts";
+import type { VfsRecord } from "./record.ts";
+
+/** Docker engines before 1.12 send no id: they share one holder of this name (R9). */
+const DOCKER_WITHOUT_ID = "docker";
+
+function holderId(holder: UmountRequest["holder"]): string {
+  return holder.kind === "docker" && holder.id === "" ? DOCKER_WITHOUT_ID : holder.id;
+}
+
+/** "Mounts" a volume: a vfs volume is a directory, so only the holder and, for VMs, the image are made. */
+export async function mountVolume(context: VfsContext, name: string, request: MountRequest): Promise<string> {
+  if (request.mountPoint !== "") {
+    throw new ConvoyError("UNSUPPORTED", "VFS doesn't support specified mount point", {
+      hint: `A vfs volume is a directory and is used where it lies: 'convoy mount ${name}' prints the place.`,
+    });
+  }
+  const path = `${context.config.path}/${name}`;
+  return context.share.change(async (share) => {
+    await withRecord(context, share, name, async (record) => {
+      await openVolume(share.base, name, async (directory) => {
+        if (record.PrepareForVM) await makeImage(directory, record);
+      });
+      await context.holders.add(share.state, name, request.holder.kind, holderId(request.holder));
+      if (record.MountPoint === "") await context.records.write(share.config, { ...record, MountPoint: path });
+    });
+    return path;
+  });
+}
+
+/** Opens a volume's directory for `work`. */
+export async function openVolume<T>(base: Dir, name: string, work: (directory: Dir) => Promise<T>): Promise<T> {
+  let directory: Dir;
+  try {
+    directory = await base.sub(name);
+  } catch (cause) {
+    throw new ConvoyError(
+      "UNREACHABLE",
+      `The directory of volume ${name}, ${base.path}/${name}, cannot be used: ${errnoOf(cause)}`,
+      {
+        cause,
+        hint: "It has to be a real directory. Put it back, or delete the volume.",
+      },
+    );
+  }
+  try {
+    return await work(directory);
+  } finally {
+    await directory.close();
+  }
+}
+
+const IMAGE = "disk.img";
+
+/** Makes the VM's image, sparse, unless it is there. An image of another size is left as it is. */
+async function makeImage(directory: Dir, record: VfsRecord): Promise<void> {
+  const stats = await directory.stat(IMAGE);
+  if (stats?.isFile()) return;
+  if (stats !== undefined) {
+    throw new ConvoyError(
+      "NAME_TAKEN",
+      `The image is already exists at ${directory.path}/${IMAGE}, but is no regular file`,
+      {
+        hint: "Move it away; the image is made at the next mount.",
+      },
+    );
+  }
+  const handle = await directory.openNew(IMAGE);
+  try {
+    await handle.truncate(record.Size);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await directory.sync();
+}
+
+/** Ends holders; the record's mount point is cleared when none remains on any host. */
+export async function umountVolume(context: VfsContext, name: string, request: UmountRequest): Promise<Holder[]> {
+  return context.share.change((share) =>
+    withRecord(context, share, name, async (record) => {
+      const id = holderId(request.holder);
+      await context.holders.remove(
+        share.state,
+        name,
+        (kind, held) =>
+          request.force ||
+          (kind === request.holder.kind && held === id) ||
+          // A mount that v0.5.2 left ends by hand.
+          (kind === "legacy" && request.holder.kind === "manual"),
+      );
+      if (request.force && request.forceRoot !== "")
+        await context.holders.removeRoot(share.state, name, request.forceRoot);
+      const remaining = await context.holders.list(share.state, name);
+      await recordMountPoint(context, share.config, record, remaining);
+      return remaining;
+    }),
+  );
+}
+
+/** Makes the record's field say what the holders say; an original may have cleared it (R9). */
+export async function recordMountPoint(
+  context: VfsContext,
+  config: Dir,
+  record: VfsRecord,
+  holders: readonly Holder[],
+): Promise<VfsRecord> {
+  const held = holders.length > 0;
+  if (held === (record.MountPoint !== "")) return record;
+  const corrected = { ...record, MountPoint: held ? `${context.config.path}/${record.Name}` : "" };
+  await context.records.write(config, corrected);
+  return corrected;
+}

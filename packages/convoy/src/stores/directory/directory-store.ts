@@ -1,0 +1,332 @@
+import { readlink } from "node:fs/promises";
+import { ConvoyError, errnoOf } from "../../errors.ts";
+import { Dir } from "../../host/dir.ts";
+import type { Logger } from "../../host/log.ts";
+import { verifyMarker } from "../../host/marker.ts";
+import type { MarkerMemory } from "../../host/root.ts";
+import type { Body } from "../body.ts";
+import { throwIfAborted } from "../cancel.ts";
+import { keyParts } from "../key.ts";
+import type { CallOptions, ObjectInfo, PutOptions, Store } from "../store.ts";
+import { type Chain, Chains } from "./chain.ts";
+import { baseMissing, directoryError } from "./errors.ts";
+import { FileBody } from "./read.ts";
+import { openTemporary, removeAbandoned } from "./temporary.ts";
+import { walk } from "./walk.ts";
+import { writeBody } from "./write.ts";
+
+/** Everything of Convoy lies below this directory of the base; the name is part of the format. */
+const TOP = "convoy-objectstore";
+const MARKER_PLACE = [TOP, ".convoy"] as const;
+/** Opening the base takes no longer on a share that answers. */
+const OPEN_LIMIT_MS = 30_000;
+/** As in v0.5.2: so many empty parents go with an object. */
+const EMPTY_PARENTS = 10;
+/** `convoy-objectstore` and the directories directly in it stay when they are empty. */
+const KEPT_LEVELS = 2;
+/** How often a put makes its directories anew because a concurrent delete found them empty. */
+const PUT_ATTEMPTS = 100;
+
+export interface DirectoryStoreOptions {
+  /** Absolute path of the base directory. */
+  path: string;
+  /** As `list` and `inspect` print it. */
+  url: string;
+  memory: MarkerMemory;
+  log: Logger;
+}
+
+/**
+ * A store in a directory. The base is opened once, so that all calls of one store object see the same directory even
+ * if something is mounted over its path meanwhile (R11); nothing below it is reached through a link (R32).
+ */
+export class DirectoryStore implements Store {
+  readonly kind = "directory";
+  readonly url: string;
+  readonly identity: string;
+  readonly #base: Dir;
+  readonly #chains: Chains;
+  readonly #path: string;
+  readonly #memory: MarkerMemory;
+  readonly #log: Logger;
+  readonly #bodies = new Set<FileBody>();
+
+  private constructor(base: Dir, realPath: string, options: DirectoryStoreOptions) {
+    this.#base = base;
+    this.#chains = new Chains(base);
+    this.#path = options.path;
+    this.#memory = options.memory;
+    this.#log = options.log;
+    this.url = options.url;
+    this.identity = `directory:${realPath}`;
+  }
+
+  /**
+   * Opens the base directory; it is never made.
+   * @throws UNREACHABLE if it is not there or does not answer in time
+   */
+  static async open(options: DirectoryStoreOptions): Promise<DirectoryStore> {
+    let base: Dir;
+    try {
+      base = await openInTime(options.path);
+    } catch (error) {
+      const code = errnoOf(error);
+      if (code === "ENOENT" || code === "ENOTDIR") throw baseMissing(options.path, error);
+      throw directoryError(error, "open", options.path);
+    }
+    try {
+      return new DirectoryStore(base, await readlink(base.handlePath), options);
+    } catch (error) {
+      await base.close();
+      throw directoryError(error, "open", options.path);
+    }
+  }
+
+  async put(key: string, body: Body, options: PutOptions = {}): Promise<ObjectInfo> {
+    const parts = keyParts(key);
+    const failed = (error: unknown) => directoryError(error, "write", this.#pathOf(key));
+    throwIfAborted(options.signal);
+    const temporary = await openTemporary(this.#chains).catch((error) => {
+      throw failed(error);
+    });
+    try {
+      const size = await writeBody(temporary.handle, body, failed, options.signal);
+      throwIfAborted(options.signal);
+      try {
+        await temporary.handle.sync();
+        const written = await temporary.handle.stat();
+        if (written.size !== size) {
+          throw new ConvoyError(
+            "STORE_FAILED",
+            `${this.#pathOf(key)} has ${written.size} bytes instead of the ${size} written`,
+          );
+        }
+        await this.#publish(temporary.moveTo, parts);
+        return { key, size, modified: written.mtime };
+      } catch (error) {
+        throw failed(error);
+      }
+    } finally {
+      await temporary.end();
+    }
+  }
+
+  async #publish(moveTo: (target: Dir, name: string) => Promise<void>, parts: string[]): Promise<void> {
+    const name = parts.at(-1)!;
+    for (let attempt = 1; ; attempt += 1) {
+      let chain: Chain | undefined;
+      try {
+        chain = await this.#chains.make(parts.slice(0, -1));
+        await moveTo(chain.parent, name);
+        return;
+      } catch (error) {
+        if (errnoOf(error) !== "ENOENT" || attempt === PUT_ATTEMPTS) throw error;
+        await this.#refuseMissingBase();
+      } finally {
+        await chain?.close();
+      }
+    }
+  }
+
+  async stat(key: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
+    return this.#inParent(key, "read", options.signal, async ({ parent }, name) => {
+      const stats = await parent.stat(name);
+      if (stats === undefined) return undefined;
+      if (!stats.isFile()) throw this.#notRegular(key);
+      return { key, size: Number(stats.size), modified: new Date(Number(stats.mtimeMs)) };
+    });
+  }
+
+  async read(key: string, options: CallOptions & { maxBytes: number }): Promise<Uint8Array | undefined> {
+    return this.#inParent(key, "read", options.signal, ({ parent }, name) => parent.read(name, options.maxBytes));
+  }
+
+  async get(key: string, options: CallOptions = {}): Promise<{ info: ObjectInfo; body: AsyncIterable<Uint8Array> }> {
+    const opened = await this.#inParent(key, "read", options.signal, async ({ parent }, name) => {
+      let handle: Awaited<ReturnType<Dir["openFile"]>>;
+      try {
+        handle = await parent.openFile(name);
+      } catch (error) {
+        if (errnoOf(error) === "ENOENT") return undefined;
+        throw error;
+      }
+      try {
+        const stats = await handle.stat();
+        return { handle, info: { key, size: stats.size, modified: stats.mtime } };
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
+    });
+    if (opened === undefined) {
+      throw new ConvoyError("BACKUP_NOT_FOUND", `cannot find ${key} in objectstore`, {
+        hint: `Look at what ${this.url} holds with \`convoy backup list\`.`,
+      });
+    }
+    const { handle, info } = opened;
+    const file = { path: this.#pathOf(key), size: info.size };
+    const body = new FileBody(handle, file, options.signal, (done) => this.#bodies.delete(done));
+    this.#bodies.add(body);
+    return { info, body };
+  }
+
+  async *list(prefix: string, options: CallOptions = {}): AsyncGenerator<ObjectInfo, void> {
+    const chain = await this.#open(keyParts(prefix), "list", prefix, options.signal);
+    if (chain === undefined) return;
+    try {
+      yield* walk(chain.parent, prefix, options.signal);
+    } finally {
+      await chain.close();
+    }
+  }
+
+  async listDirectories(prefix: string, options: CallOptions = {}): Promise<string[]> {
+    const chain = await this.#open(keyParts(prefix), "list", prefix, options.signal);
+    if (chain === undefined) return [];
+    try {
+      const entries = await chain.parent.listTypes();
+      return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    } catch (error) {
+      throw directoryError(error, "list", this.#pathOf(prefix));
+    } finally {
+      await chain.close();
+    }
+  }
+
+  async delete(key: string, options: CallOptions = {}): Promise<void> {
+    await this.#inParent(key, "delete", options.signal, async (chain, name) => {
+      const stats = await chain.parent.stat(name);
+      if (stats === undefined) return undefined;
+      if (stats.isDirectory()) throw this.#notRegular(key);
+      await chain.parent.remove(name);
+      await removeEmpty(chain);
+      return undefined;
+    });
+  }
+
+  async now(options: CallOptions = {}): Promise<Date> {
+    throwIfAborted(options.signal);
+    try {
+      const probe = await openTemporary(this.#chains);
+      try {
+        // A share's server sets the time when the data reaches it.
+        await probe.handle.write("x");
+        await probe.handle.sync();
+        return (await probe.handle.stat()).mtime;
+      } finally {
+        await probe.end();
+      }
+    } catch (error) {
+      throw directoryError(error, "write", this.#path);
+    }
+  }
+
+  async prepareWrite(options: CallOptions & { init: boolean }): Promise<void> {
+    throwIfAborted(options.signal);
+    try {
+      await verifyMarker(this.#base, {
+        place: this.#pathOf(TOP),
+        directory: MARKER_PLACE,
+        memory: this.#memory,
+        mode: "write",
+        init: options.init,
+        initFlag: "--init-store",
+      });
+      const removed = await removeAbandoned(this.#chains, await this.now(options));
+      if (removed > 0) this.#log.info({ store: this.url, removed }, "removed files that interrupted writers left");
+    } catch (error) {
+      throw directoryError(error, "prepare", this.#path);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const body of this.#bodies) await body.return();
+    await this.#base.close();
+  }
+
+  /** Runs `act` with the object's parent directory open; undefined if that does not exist. */
+  async #inParent<T>(
+    key: string,
+    action: string,
+    signal: AbortSignal | undefined,
+    act: (chain: Chain, name: string) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    const parts = keyParts(key);
+    const chain = await this.#open(parts.slice(0, -1), action, key, signal);
+    if (chain === undefined) return undefined;
+    try {
+      const result = await act(chain, parts.at(-1)!);
+      if (result === undefined) await this.#refuseMissingBase();
+      return result;
+    } catch (error) {
+      throw directoryError(error, action, this.#pathOf(key));
+    } finally {
+      await chain.close();
+    }
+  }
+
+  async #open(
+    names: readonly string[],
+    action: string,
+    key: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Chain | undefined> {
+    throwIfAborted(signal);
+    try {
+      const chain = await this.#chains.open(names);
+      if (chain === undefined) await this.#refuseMissingBase();
+      return chain;
+    } catch (error) {
+      throw directoryError(error, action, this.#pathOf(key));
+    }
+  }
+
+  /** Nothing is absent in a base that was itself removed (R19). */
+  async #refuseMissingBase(): Promise<void> {
+    if ((await this.#base.statSelf()).nlink === 0n) throw baseMissing(this.#path);
+  }
+
+  #pathOf(key: string): string {
+    return `${this.#path === "/" ? "" : this.#path}/${key}`;
+  }
+
+  #notRegular(key: string): ConvoyError {
+    return new ConvoyError("FORGED", `${this.#pathOf(key)} is not a regular file`, {
+      hint: "Links, FIFOs and devices are not read in a store; find out who put it there and remove it.",
+    });
+  }
+}
+
+/** Removes the directories that the deletion has left empty, from the object's parent upwards. */
+async function removeEmpty(chain: Chain): Promise<void> {
+  const last = Math.max(KEPT_LEVELS, chain.names.length - EMPTY_PARENTS);
+  for (let level = chain.names.length; level > last; level -= 1) {
+    try {
+      await chain.dirs[level - 1]!.removeDir(chain.names[level - 1]!);
+    } catch (error) {
+      const code = errnoOf(error);
+      // Somebody has put something in, or it is a mount point: it stays.
+      if (code === "ENOTEMPTY" || code === "EEXIST" || code === "EBUSY") return;
+      throw error;
+    }
+  }
+}
+
+async function openInTime(path: string): Promise<Dir> {
+  const opening = Dir.open(path);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<"late">((resolve) => {
+    timer = setTimeout(() => resolve("late"), OPEN_LIMIT_MS);
+  });
+  try {
+    const first = await Promise.race([opening, late]);
+    if (first !== "late") return first;
+  } finally {
+    clearTimeout(timer);
+  }
+  // Whenever it answers after all, the handle is given back.
+  opening.then((dir) => dir.close()).catch(() => undefined);
+  throw new ConvoyError("UNREACHABLE", `${path} did not answer within ${OPEN_LIMIT_MS / 1000} s`, {
+    hint: "The disk or share that it lies on hangs; look after the mount or its server.",
+  });
+}

@@ -1,0 +1,23 @@
+import { requireOrSkip } from "../../../../../test/lab/apt.ts";
+import { s3Lab } from "../../../../../test/lab/s3.ts";
+import { silentLog } from "../../host/log.ts";
+import { forgetful } from "../directory/memory.fixture.ts";
+import { openStore } from "../open.ts";
+import { storeContract } from "../store-contract.ts";
+
+if (!(await requireOrSkip("radosgw"))) {
+  const lab = await s3Lab();
+  Object.assign(process.env, lab.environment);
+  for (const [name, path] of [
+    ["s3 below a prefix", "/some/path/"],
+    ["s3 at the bucket's root", "/"],
+  ] as const) {
+    storeContract(name, async () => {
+      const url = `s3://${await lab.makeBucket()}@${lab.region}${path}`;
+      return {
+        open: () => openStore(url, { endpoint: lab.endpoint, memory: forgetful(), log: silentLog() }),
+        end: async () => undefined,
+      };
+    });
+  }
+}
