@@ -11,6 +11,8 @@ export interface SnapshotRecord {
   VolumeCreatedAt?: string;
   CreatedTime: string;
   DriverInfo: DriverInfo;
+  /** What the user should know about this snapshot (since 0.6); left out when there is nothing. */
+  Warnings?: string[];
 }
 
 export interface HolderRecord {

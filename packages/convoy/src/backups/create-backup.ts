@@ -138,6 +138,8 @@ async function withdraw(
     await store.delete(backupCfgKey(volume, backup), { signal });
     await store.delete(archiveKey(volume, backup), { signal });
     if (volumeCfgIsOurs && (await listBackupCfgs(store, volume, signal)).length === 0) {
+      // Without the lock somebody else may be writing the first backup just now, which needs volume.cfg.
+      await lock.check(signal);
       await store.delete(volumeCfgKey(volume), { signal });
     }
   } catch (err) {
@@ -149,7 +151,11 @@ async function withdraw(
 }
 
 function unlike(key: string, written: string, found: string): ConvoyError {
-  return new ConvoyError("STORE_FAILED", `The store does not have ${key} as it was written: ${written}, then ${found}`, {
-    hint: "The backup was taken back. Look for a full or failing disk, or for something else that changes the store.",
-  });
+  return new ConvoyError(
+    "STORE_FAILED",
+    `The store does not have ${key} as it was written: ${written}, then ${found}`,
+    {
+      hint: "The backup was taken back. Look for a full or failing disk, or for something else that changes the store.",
+    },
+  );
 }

@@ -32,6 +32,14 @@ export type RestoreTarget = TreeTarget;
 
 /** What the engine writes about the volume and the snapshot into the store. */
 export interface BackupSubject {
-  volume: { name: string; id: string; driver: string; size: number; createdTime: string };
+  volume: {
+    name: string;
+    id: string;
+    driver: string;
+    size: number;
+    createdTime: string;
+    /** Id of the volume that this one was restored from (R20): backups of that one give no warning. */
+    ancestorId?: string;
+  };
   snapshot: { name: string; id: string; createdTime: string };
 }

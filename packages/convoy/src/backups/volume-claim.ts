@@ -1,5 +1,5 @@
-import type { Logger } from "../host/log.ts";
 import { ConvoyError, messageOf } from "../errors.ts";
+import type { Logger } from "../host/log.ts";
 import type { ObjectInfo, Store } from "../stores/store.ts";
 import { readBackupCfg, readVolumeCfg, writeVolumeCfg } from "./cfg-store.ts";
 import { backupCfgDirectory, backupOfCfgKey } from "./format/layout.ts";
@@ -45,7 +45,7 @@ export async function claimVolume(store: Store, volume: Volume, log: Logger, sig
   return { written: false, warnings };
 }
 
-/** Removes a volume.cfg that a failed first backup wrote, unless a backup is there. */
+/** The objects that are cfgs of the volume's backups; whatever else lies beside them is left out. */
 export async function listBackupCfgs(store: Store, volume: string, signal: AbortSignal): Promise<ObjectInfo[]> {
   const found: ObjectInfo[] = [];
   for await (const info of store.list(backupCfgDirectory(volume), { signal })) {

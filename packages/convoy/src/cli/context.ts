@@ -4,10 +4,7 @@ import { shellWord } from "./human.ts";
 import { STDERR, STDOUT, writeAll } from "./io.ts";
 
 /** The context of commands that run for real. */
-export function createContext(
-  client: Convoy,
-  options: { json: boolean; verbose: boolean; debug: boolean },
-): Context {
+export function createContext(client: Convoy, options: { json: boolean; verbose: boolean; debug: boolean }): Context {
   const note = (text: string): void => {
     writeAll(STDERR, `${text}\n`);
   };

@@ -38,7 +38,8 @@ export function hintFor(error: unknown, command: string): string {
 
 /** Daemons of v0.5.2 send no codes: their commonest texts are known. */
 function hintFromText(message: string): string | undefined {
-  if (message.startsWith("Volume not found") || /^volume .* doesn't exist$/.test(message)) return HINTS["VOLUME_NOT_FOUND"];
+  if (message.startsWith("Volume not found") || /^volume .* doesn't exist$/.test(message))
+    return HINTS["VOLUME_NOT_FOUND"];
   if (/^(cannot find volume for|Cannot find volume of) snapshot /.test(message)) return HINTS["SNAPSHOT_NOT_FOUND"];
   if (/ in objectstore$/.test(message)) return HINTS["BACKUP_NOT_FOUND"];
   if (/^Volume .* already exists/.test(message)) return HINTS["VOLUME_EXISTS"];

@@ -33,9 +33,7 @@ const GLOBAL_FLAGS: readonly Flag[] = [
 ];
 
 /** What a command line asks for: a command with its arguments, or a help text. */
-type Request =
-  | { kind: "help"; text: string }
-  | { kind: "run"; path: string; command: Command; args: Arguments };
+type Request = { kind: "help"; text: string } | { kind: "run"; path: string; command: Command; args: Arguments };
 
 /** Where in the tree of commands the reading of a line has come to, for the help text of a usage error. */
 interface Place {
@@ -110,9 +108,11 @@ function commandRequest(
 
 /** Every `<argument>` has to be there and not be empty, and none may be left over. */
 function checkCount(command: Command, given: readonly string[]): void {
-  const missing = command.positionals.find((name, at) => name.startsWith("<") && !given[at]);
-  if (missing !== undefined || given.includes("")) throw new UsageError(`missing argument: ${missing ?? "empty name"}`);
   const many = command.positionals.some((name) => name.endsWith("..."));
+  const missing = command.positionals.find(
+    (name, at) => name.startsWith("<") && (!given[at] || (many && given.includes(""))),
+  );
+  if (missing !== undefined) throw new UsageError(`missing argument: ${missing.replace("...", "")}`);
   const extra = many ? undefined : given[command.positionals.length];
   if (extra !== undefined) throw new UsageError(`unexpected argument: ${extra}`);
 }
@@ -149,6 +149,8 @@ function report(outcome: Outcome, json: boolean): number {
 function reportFailure(error: unknown, place: Place, json: boolean): void {
   if (error instanceof UsageError) writeAll(STDOUT, `Incorrect Usage.\n\n${place.help}\n`);
   if (json) writeAll(STDOUT, `${toJson({ Error: errorText(error) })}\n`);
-  const line = messageOf(error).replace(/\s*\n\s*/g, " ").trim();
+  const line = messageOf(error)
+    .replace(/\s*\n\s*/g, " ")
+    .trim();
   writeAll(STDERR, `convoy: ${line}\nhint: ${hintFor(error, place.path)}\n`);
 }

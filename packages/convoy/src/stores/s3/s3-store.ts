@@ -116,7 +116,7 @@ export class S3Store implements Store {
 
   async now(options: CallOptions = {}): Promise<Date> {
     const { sdk, bucket } = this.#connection;
-    const command = new sdk.ListObjectsV2Command({ Bucket: bucket, Prefix: this.#keyOf("."), MaxKeys: 1 });
+    const command = new sdk.ListObjectsV2Command({ Bucket: bucket, Prefix: this.#prefix, MaxKeys: 1 });
     try {
       const { date } = await this.#connection.send(command, { signal: options.signal });
       if (date !== undefined) return date;
@@ -180,7 +180,7 @@ export class S3Store implements Store {
   }
 
   #keyOf(key: string): string {
-    const clean = key === "." ? "" : keyParts(key).join("/");
+    const clean = keyParts(key).join("/");
     return this.#prefix === "" ? clean : `${this.#prefix}/${clean}`;
   }
 

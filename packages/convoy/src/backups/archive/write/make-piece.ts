@@ -12,16 +12,18 @@ let buffer = Buffer.alloc(0);
 const zeros = Buffer.alloc(CHECKSUM_PIECE);
 
 /** Reads, hashes and compresses one piece of the tar stream. Synchronous: runs in a worker thread. */
-export function makePiece({ root, items, size }: PieceInput): PieceOutput {
+export function makePiece({ root, inline, items, size }: PieceInput): PieceOutput {
   if (buffer.length < size) buffer = Buffer.allocUnsafeSlow(size);
-  const slices = items.filter((item): item is FileSlice => !(item instanceof Uint8Array));
+  const slices = items.filter((item): item is FileSlice => typeof item !== "number");
   const digests = new Uint8Array(32 * slices.length);
   let at = 0;
+  let inlineAt = 0;
   let digestAt = 0;
   for (const item of items) {
-    if (item instanceof Uint8Array) {
-      buffer.set(item, at);
-      at += item.length;
+    if (typeof item === "number") {
+      buffer.set(inline.subarray(inlineAt, inlineAt + item), at);
+      inlineAt += item;
+      at += item;
       continue;
     }
     const data = buffer.subarray(at, at + storedBytes(item));

@@ -12,13 +12,14 @@ export interface FileSlice {
   ranges?: Float64Array;
 }
 
-/** One piece of the tar stream: finished bytes (headers, padding) and file data, in order. */
-export type PieceItem = Uint8Array | FileSlice;
-
+/** What to make one piece of the tar stream of. */
 export interface PieceInput {
   /** Descriptor of the snapshot's root directory. */
   root: number;
-  items: PieceItem[];
+  /** Headers and padding of the whole piece, one after the other. */
+  inline: Uint8Array<ArrayBuffer>;
+  /** The piece in order: a number stands for that many of the next inline bytes, a slice for its data. */
+  items: (number | FileSlice)[];
   /** Bytes of the piece. */
   size: number;
 }

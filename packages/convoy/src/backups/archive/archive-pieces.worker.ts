@@ -1,0 +1,38 @@
+import { serveTasks } from "../../host/workers/index.ts";
+import { inflateMember } from "./gzip/inflate.ts";
+import { makePiece } from "./write/make-piece.ts";
+import type { FileSlice, PieceInput, PieceOutput } from "./write/piece.ts";
+import { sparseRanges } from "./write/sparse-ranges.ts";
+
+/** Work on single pieces of an archive; no task knows of another. */
+export type PieceTasks = {
+  makePiece: { input: PieceInput; output: PieceOutput; progress: never };
+  sparseRanges: {
+    input: { root: number; file: Pick<FileSlice, "path" | "size" | "mtimeNs"> };
+    output: Float64Array;
+    progress: never;
+  };
+  inflateMember: {
+    input: { member: Uint8Array<ArrayBuffer>; where: string };
+    output: Uint8Array<ArrayBuffer>;
+    progress: never;
+  };
+};
+
+/** Below this, zlib's result may lie in a pool that cannot be moved to another thread. */
+const MOVABLE = 256 * 1024;
+
+serveTasks<PieceTasks>({
+  makePiece(input, context) {
+    const output = makePiece(input);
+    context.transfer.push(output.member.buffer, output.digests.buffer);
+    return output;
+  },
+  sparseRanges: ({ root, file }) => sparseRanges(root, file),
+  inflateMember({ member, where }, context) {
+    const data = inflateMember(Buffer.from(member.buffer, member.byteOffset, member.length), where);
+    const output = data.length < MOVABLE ? new Uint8Array(data) : (data as Uint8Array<ArrayBuffer>);
+    context.transfer.push(output.buffer);
+    return output;
+  },
+});
