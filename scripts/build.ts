@@ -5,11 +5,13 @@ import { bundleClient } from "./build/client.ts";
 import { bundleCommand } from "./build/command.ts";
 import { bundleDaemon } from "./build/daemon.ts";
 import { contentId, sizeOf, touch, writeFiles } from "./build/files.ts";
+import { sourcesFile } from "./build/sources.ts";
 
 /**
  * `npm run build`: makes
  * - `dist/convoy.cjs`, the command line, small because every command starts it;
  * - `dist/<id>/`, the daemon with its lazily loaded parts and worker threads; `<id>` is a hash of the content;
+ * - `dist/sources.sh`, what they were made of, for bin/convoy;
  * - `packages/client/dist/`, the client library as it is published.
  *
  * Programs that run may load parts of a bundle later: a build therefore never changes or removes the directory of the
@@ -22,7 +24,8 @@ const BUILDS_KEPT = 3;
 const startedAt = new Date();
 const { version } = JSON.parse(readFileSync(join(root, "packages/convoy/package.json"), "utf8")) as { version: string };
 
-const daemonFiles = await bundleDaemon(root, version);
+const daemon = await bundleDaemon(root, version);
+const daemonFiles = daemon.files;
 const id = contentId(daemonFiles);
 const target = join(dist, id);
 if (statSync(target, { throwIfNoEntry: false }) === undefined) {
@@ -36,16 +39,15 @@ if (statSync(target, { throwIfNoEntry: false }) === undefined) {
     if (statSync(target, { throwIfNoEntry: false }) === undefined) throw error;
   }
 }
-const newest = new Date();
-touch(target, newest);
+touch(target, startedAt);
 console.log(`dist/${id}/ (daemon, ${daemonFiles.length} files) ${sizeOf(daemonFiles)}`);
 
-const commandFiles = await bundleCommand(root, version, `./${id}/daemon.js`);
+const command = await bundleCommand(root, version, `./${id}/daemon.js`);
 mkdirSync(dist, { recursive: true });
-writeFiles(dist, commandFiles);
+writeFiles(dist, [sourcesFile([...daemon.inputs, ...command.inputs]), ...command.files]);
 // bin/convoy runs the sources when one of them is newer than this file: what was edited during the build is.
 touch(join(dist, "convoy.cjs"), startedAt);
-console.log(`dist/convoy.cjs (command line) ${sizeOf(commandFiles)}`);
+console.log(`dist/convoy.cjs (command line) ${sizeOf(command.files)}`);
 
 const clientFiles = await bundleClient(join(root, "packages/client"));
 writeFiles(join(root, "packages/client/dist"), clientFiles);

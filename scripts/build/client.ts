@@ -31,7 +31,7 @@ export async function bundleClient(directory: string): Promise<BuiltFile[]> {
       outExtension: { ".js": ".mjs" },
     }),
   ]);
-  return [...commonjs, ...modules, ...declarations(directory)];
+  return [...commonjs.files, ...modules.files, ...declarations(directory)];
 }
 
 /** The types, by the compiler; and those of the CommonJS form, written by hand in src/index.d.cts. */

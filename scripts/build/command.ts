@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import type { Plugin } from "esbuild";
-import { bundle, versionDefine } from "./bundle.ts";
-import type { BuiltFile } from "./files.ts";
+import { type Bundle, bundle, versionDefine } from "./bundle.ts";
 
 /**
  * The command line as one CommonJS file: measured, an ES module that imports `node:http` starts 40 ms later, because
  * binding all names of that module loads the WebSocket client too.
  * @param daemon where `convoy daemon` finds the daemon, relative to the file.
  */
-export function bundleCommand(root: string, version: string, daemon: string): Promise<BuiltFile[]> {
+export function bundleCommand(root: string, version: string, daemon: string): Promise<Bundle> {
   return bundle(join(root, "dist"), {
+    absWorkingDir: root,
     entryPoints: [{ in: join(root, "packages/convoy/src/cli/main.ts"), out: "convoy" }],
     format: "cjs",
     outExtension: { ".js": ".cjs" },

@@ -1,17 +1,17 @@
 import { globSync } from "node:fs";
 import { basename, join } from "node:path";
-import { bundle, versionDefine } from "./bundle.ts";
-import type { BuiltFile } from "./files.ts";
+import { type Bundle, bundle, versionDefine } from "./bundle.ts";
 
 /**
  * The daemon as ES modules: `daemon.js`, what it loads on demand (the AWS SDK above all) in `chunk-*.js` beside it,
  * and one `workers/<name>.js` for every `<name>.worker.ts` (packages/convoy/src/host/workers/worker-url.ts).
  * koffi stays outside: it loads a native library from its own package.
  */
-export function bundleDaemon(root: string, version: string): Promise<BuiltFile[]> {
+export function bundleDaemon(root: string, version: string): Promise<Bundle> {
   const source = join(root, "packages/convoy/src");
   const workers = globSync("**/*.worker.ts", { cwd: source }).sort();
   return bundle(join(root, "dist/daemon"), {
+    absWorkingDir: root,
     entryPoints: [
       { in: join(source, "daemon/main.ts"), out: "daemon" },
       ...workers.map((file) => ({ in: join(source, file), out: `workers/${basename(file, ".worker.ts")}` })),

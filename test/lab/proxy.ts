@@ -12,6 +12,8 @@ export type Fault =
   | { kind: "cut"; afterBytes: number }
   /** The answer stops after so many bytes; the connection stays open. */
   | { kind: "hang"; afterBytes: number }
+  /** The server carries out the first request whose head matches, but its answer is lost: the connection is reset. */
+  | { kind: "lose-answer"; request: RegExp }
   /** Every request is answered with this status, and the real server never sees it. */
   | { kind: "status"; status: number; body?: string };
 
@@ -69,6 +71,10 @@ export async function faultProxy(targetPort: number): Promise<FaultProxy> {
       upstream.on("close", () => client.destroy());
       return;
     }
+    if (mine.kind === "lose-answer") {
+      loseAnswer(client, upstream, mine.request);
+      return;
+    }
     let sent = 0;
     upstream.on("data", (chunk: Buffer) => {
       const room = mine.afterBytes - sent;
@@ -82,6 +88,20 @@ export async function faultProxy(targetPort: number): Promise<FaultProxy> {
     upstream.on("close", () => {
       if (sent < mine.afterBytes) client.end();
     });
+  }
+
+  function loseAnswer(client: Socket, upstream: Socket, request: RegExp): void {
+    let losing = false;
+    client.on("data", (chunk: Buffer) => {
+      if (fault.kind !== "lose-answer" || !request.test(chunk.toString("latin1"))) return;
+      losing = true;
+      fault = { kind: "pass" };
+    });
+    upstream.on("data", (chunk: Buffer) => {
+      if (losing) client.resetAndDestroy();
+      else client.write(chunk);
+    });
+    upstream.on("close", () => client.destroy());
   }
 
   server.listen(0, "127.0.0.1");

@@ -143,8 +143,11 @@ export function faulty(store: Store, fault: Fault): Store {
     return result;
   };
   async function* listing(prefix: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<ObjectInfo> {
-    const objects = await call("list", prefix, () => Array.fromAsync(store.list(prefix, options)));
-    yield* objects;
+    yield* await call("list", prefix, async () => {
+      const objects: ObjectInfo[] = [];
+      for await (const object of store.list(prefix, options)) objects.push(object);
+      return objects;
+    });
   }
   return {
     kind: store.kind,

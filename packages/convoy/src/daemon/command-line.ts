@@ -21,7 +21,10 @@ export function parseDriverOptions(entries: readonly string[], known: readonly s
     }
     const key = entry.slice(0, at);
     if (!known.includes(key)) {
-      log.warn({ option: key }, `--driver-opts ${key} is known to no driver and ignored; known are ${known.join(", ")}`);
+      log.warn(
+        { option: key },
+        `--driver-opts ${key} is known to no driver and ignored; known are ${known.join(", ")}`,
+      );
     }
     options.set(key, entry.slice(at + 1));
   }

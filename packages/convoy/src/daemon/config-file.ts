@@ -69,8 +69,7 @@ function isRemove(mode: unknown): boolean {
 }
 
 /**
- * Writes settings back, durable, keeping fields that we do not know. A file that says the same already is left alone:
- * reading the state of v0.5.2 rewrites nothing (R8).
+ * Writes settings, durable, keeping fields that we do not know. A file that says the same already is left alone.
  */
 export async function writeSaved<T extends object>(
   root: Dir,

@@ -1,7 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { ConvoyError } from "../errors.ts";
+import { ConvoyError, isConvoyError } from "../errors.ts";
 import type { Dir } from "../host/dir.ts";
 import type { Logger } from "../host/log.ts";
 import { type DockerRemove, parseDockerRemove, parseDrivers, parseTimeout } from "./command-line.ts";
@@ -36,9 +36,10 @@ export async function loadSettings(
   available: readonly string[],
   log: Logger,
 ): Promise<Settings> {
-  const ignore = options.ignoreConfigFile;
-  const savedConfig = ignore ? undefined : await readConfig(root);
-  const savedExtra = ignore ? undefined : await readExtra(root);
+  const fileConfig = await readUnlessIgnored(options, () => readConfig(root));
+  const fileExtra = await readUnlessIgnored(options, () => readExtra(root));
+  const savedConfig = options.ignoreConfigFile ? undefined : fileConfig;
+  const savedExtra = options.ignoreConfigFile ? undefined : fileExtra;
   if (savedConfig !== undefined) await checkRoot(root, savedConfig.known.Root);
   const config = savedConfig === undefined ? configOf(root, options, available, log) : usable(root, savedConfig, log);
   const extra = savedExtra?.known ?? extraOf(options, available);
@@ -48,10 +49,21 @@ export async function loadSettings(
     config,
     extra,
     save: async () => {
-      await writeSaved(root, CONFIG_FILE, config, savedConfig);
-      await writeSaved(root, EXTRA_FILE, extra, savedExtra);
+      // What came from a file stays as it is in there: taking over a root rewrites nothing (R8).
+      if (savedConfig === undefined) await writeSaved(root, CONFIG_FILE, config, fileConfig);
+      if (savedExtra === undefined) await writeSaved(root, EXTRA_FILE, extra, fileExtra);
     },
   };
+}
+
+/** A file that is to be ignored may be damaged; only its unknown fields are of interest then. */
+async function readUnlessIgnored<T>(options: DaemonOptions, read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (options.ignoreConfigFile && isConvoyError(error, "RECORD_DAMAGED")) return undefined;
+    throw error;
+  }
 }
 
 /** What Docker's Remove does, by driver, as far as it was said. */

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { BigIntStats } from "node:fs";
-import { chmod, chown, lstat, mkdir, mkdtemp, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, mkdtemp, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { basename, dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -22,9 +22,13 @@ export async function checkSocketPath(path: string): Promise<void> {
   if (path === "") throw new ConvoyError("INVALID_OPTION", "Require unix domain socket location");
   const length = Buffer.byteLength(path);
   if (length > LONGEST_PATH) {
-    throw new ConvoyError("INVALID_OPTION", `The socket path ${path} has ${length} bytes; ${LONGEST_PATH} are allowed`, {
-      hint: "Choose a shorter one with --socket.",
-    });
+    throw new ConvoyError(
+      "INVALID_OPTION",
+      `The socket path ${path} has ${length} bytes; ${LONGEST_PATH} are allowed`,
+      {
+        hint: "Choose a shorter one with --socket.",
+      },
+    );
   }
   const present = await lstat(path).catch((error: unknown) => {
     if (errnoOf(error) === "ENOENT") return undefined;
@@ -145,6 +149,9 @@ async function openToGroup(directory: string, name: string, gid: number, log: Lo
     await chown(directory, -1, gid);
     await chmod(directory, 0o750);
   } else if ((mode & 0o001) === 0) {
-    log.warn({ directory }, "members of the socket's group may not be able to reach it: its directory is not open to them");
+    log.warn(
+      { directory },
+      "members of the socket's group may not be able to reach it: its directory is not open to them",
+    );
   }
 }

@@ -16,30 +16,53 @@ export interface LogOptions {
 /** Keys whose values never reach a log, wherever they stand in a logged object. */
 const SECRET_KEYS = ["password", "secret", "secretAccessKey", "sessionToken", "authorization", "token", "credentials"];
 
-/** Makes the daemon's log. Fields in use: `operation`, `driver`, `volume`, `snapshot`, `backup`, `durationMs`, `err`. */
-export function createLog(options: LogOptions): Logger {
-  const destination: DestinationStream =
+/** What may pile up while the log cannot be written (full disk); beyond it lines are dropped, the daemon goes on. */
+const MAX_PENDING = 1 << 20;
+
+export interface OpenLog {
+  log: Logger;
+  /** Opens the file anew, after it was moved away by log rotation. */
+  reopen(): void;
+}
+
+/**
+ * Opens the daemon's log. Fields in use: `operation`, `driver`, `volume`, `snapshot`, `backup`, `request`,
+ * `durationMs`, `err`. A log that can no longer be written never ends the daemon.
+ * @throws the system's error if the file cannot be opened.
+ */
+export function openLog(options: LogOptions): OpenLog {
+  const destination = pino.destination({
+    dest: options.file ?? 2,
+    sync: true,
+    append: true,
+    maxLength: MAX_PENDING,
+  });
+  destination.on("error", () => undefined);
+  const stream: DestinationStream =
     options.format === "json"
-      ? pino.destination({ dest: options.file ?? 2, sync: true, append: true })
+      ? destination
       : pretty({
-          destination: options.file ?? 2,
-          sync: true,
-          append: true,
-          mkdir: false,
+          destination,
           colorize: options.file === undefined && process.stderr.isTTY === true,
           translateTime: "SYS:yyyy-mm-dd'T'HH:MM:ss.l o",
           ignore: "pid,hostname",
           singleLine: true,
         });
-  return pino(
+  const log = pino(
     {
       level: options.level,
       base: null,
       timestamp: stdTimeFunctions.isoTime,
       redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: "[hidden]" },
     },
-    destination,
+    stream,
   );
+  return { log, reopen: () => options.file !== undefined && destination.reopen() };
+}
+
+/** As `openLog`, for logs that are not rotated. */
+export function createLog(options: LogOptions): Logger {
+  return openLog(options).log;
 }
 
 /** A log that goes nowhere, for programs and tests that need none. */

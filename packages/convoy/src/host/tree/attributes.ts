@@ -21,10 +21,14 @@ export function attributesOf(stat: sys.Stat, xattrs: sys.Xattrs): Attributes {
 function cannotOwn(attributes: Attributes, path: Buffer, cause: unknown): unknown {
   if (errnoOf(cause) !== "EPERM" && errnoOf(cause) !== "EINVAL") return cause;
   const owner = `${attributes.uid}:${attributes.gid}`;
-  return new ConvoyError("UNSUPPORTED", `'${shown(path)}' belongs to ${owner}, and its copy cannot: ${errnoOf(cause)}`, {
-    cause,
-    hint: "Run the daemon as root, and export a network share with no_root_squash.",
-  });
+  return new ConvoyError(
+    "UNSUPPORTED",
+    `'${shown(path)}' belongs to ${owner}, and its copy cannot: ${errnoOf(cause)}`,
+    {
+      cause,
+      hint: "Run the daemon as root, and export a network share with no_root_squash.",
+    },
+  );
 }
 
 function cannotKeep(name: string, path: Buffer, cause: unknown): unknown {

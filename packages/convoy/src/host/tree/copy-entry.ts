@@ -1,10 +1,10 @@
 import { ConvoyError, errnoOf } from "../../errors.ts";
 import * as sys from "../sys.ts";
 import { applyAttributes, applyAttributesAt, attributesOf, handlePathAt } from "./attributes.ts";
-import { type ContentCopier, type CopiedContent } from "./copy-content.ts";
+import type { ContentCopier, CopiedContent } from "./copy-content.ts";
 import type { TreeEntry } from "./entry.ts";
 import type { ManifestEntry } from "./manifest.ts";
-import { type MountBoundary, shown } from "./walk.ts";
+import { shown } from "./walk.ts";
 
 /** A file that changed while it was copied is read again this many times (R15). */
 export const REREADS = 3;
@@ -63,15 +63,15 @@ export function openSource(dirfd: number, name: Buffer, flags: number): number {
  * Copies a regular file.
  * @returns undefined if there is no such file any more, or something else in its place; the target has none then
  */
-export function copyFile(place: Place, content: ContentCopier, boundary: MountBoundary): CopiedFile | undefined {
+export function copyFile(place: Place, content: ContentCopier): CopiedFile | undefined {
   for (let attempt = 0; ; attempt++) {
-    const copied = copyFileOnce(place, content, boundary);
+    const copied = copyFileOnce(place, content);
     if (copied === undefined || copied.stable || attempt === REREADS) return copied;
     sys.unlinkat(place.to, place.name);
   }
 }
 
-function copyFileOnce(place: Place, content: ContentCopier, boundary: MountBoundary): CopiedFile | undefined {
+function copyFileOnce(place: Place, content: ContentCopier): CopiedFile | undefined {
   let from: number;
   try {
     from = openSource(place.from, place.name, sys.O.RDONLY | sys.O.NOFOLLOW | sys.O.NONBLOCK);
@@ -81,7 +81,7 @@ function copyFileOnce(place: Place, content: ContentCopier, boundary: MountBound
   }
   try {
     const stat = sys.fstat(from);
-    if ((stat.mode & sys.S.IFMT) !== sys.S.IFREG || boundary.isCrossedBy(stat, from)) return undefined;
+    if ((stat.mode & sys.S.IFMT) !== sys.S.IFREG) return undefined;
     if (!Number.isSafeInteger(stat.size)) {
       throw new ConvoyError("UNSUPPORTED", `'${shown(place.path)}' has ${stat.size} bytes; at most 2^53 are allowed`);
     }

@@ -19,8 +19,7 @@ export class HardLinks {
     const known = this.#known.get(keyOf(stat));
     if (known === undefined) return undefined;
     // The number may belong to another file by now, if the first one was removed meanwhile.
-    const isSameInode =
-      known.ctimeNs === stat.ctimeNs || (known.birthNs !== 0n && known.birthNs === stat.birthNs);
+    const isSameInode = known.ctimeNs === stat.ctimeNs || (known.birthNs !== 0n && known.birthNs === stat.birthNs);
     return isSameInode ? known.entry : undefined;
   }
 

@@ -154,7 +154,8 @@ export function decodeEntry(fields: Fields): ManifestEntry {
   };
   const hardLinkTo = treePath(fields, "hardLinkTo");
   if (hardLinkTo !== undefined) {
-    if (type === "directory" || hardLinkTo.length === 0) throw wrong("hardLinkTo", hardLinkTo.toString(), "absent here");
+    if (type === "directory" || hardLinkTo.length === 0)
+      throw wrong("hardLinkTo", hardLinkTo.toString(), "absent here");
     entry.hardLinkTo = hardLinkTo;
   }
   const target = bytes(fields, "target");

@@ -80,12 +80,7 @@ function open(chain: DirChain, name: Buffer, path: Buffer): Emptying {
 }
 
 /** @returns the handle of a directory that must be emptied first */
-function removeOrEnter(
-  dirfd: number,
-  entry: sys.DirEntry,
-  boundary: MountBoundary,
-  place: string,
-): number | undefined {
+function removeOrEnter(dirfd: number, entry: sys.DirEntry, boundary: MountBoundary, place: string): number | undefined {
   if (entry.type !== sys.S.IFDIR) {
     try {
       absentIsUndefined(() => sys.unlinkat(dirfd, entry.name));

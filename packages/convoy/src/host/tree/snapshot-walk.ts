@@ -1,10 +1,11 @@
-import { ConvoyError, errnoOf } from "../../errors.ts";
+import { ConvoyError } from "../../errors.ts";
 import type { Progress } from "../operation.ts";
 import * as sys from "../sys.ts";
 import type { TaskContext } from "../workers/index.ts";
 import { applyAttributes, attributesOf, dropInherited } from "./attributes.ts";
 import { ContentCopier } from "./copy-content.ts";
-import { copyFile, copySpecial, entryOf, isSameState, isVanished, openSource, type Place, REREADS } from "./copy-entry.ts";
+import { copyFile, copySpecial, entryOf, isSameState, isVanished, openSource, REREADS } from "./copy-entry.ts";
+import { copyError } from "./copy-error.ts";
 import { DirChain, OPEN_DIRECTORY } from "./dir-chain.ts";
 import { HardLinks, linkWithin } from "./hard-links.ts";
 import { type ManifestEntry, ManifestWriter } from "./manifest.ts";
@@ -25,7 +26,7 @@ export function snapshot(request: SnapshotRequest, context: TaskContext<Progress
     }
   } catch (error) {
     manifest.abandon();
-    throw error;
+    throw copyError(error, Buffer.alloc(0));
   }
 }
 
@@ -43,6 +44,8 @@ interface Copying {
   seen: Set<string>;
   rereads: number;
   stable: boolean;
+  /** It was moved away while its handle was closed, so what is still to be copied cannot be reached. */
+  lost: boolean;
 }
 
 class SnapshotWalk {
@@ -95,15 +98,19 @@ class SnapshotWalk {
     const root = sys.fstat(this.#sourceRoot);
     this.#manifest.begin(this.#header(root));
     this.#context.progress({ phase: "sync" });
-    // Without it the copy of a file could be older than the times that it is recorded with (R15).
     sys.syncfs(this.#sourceRoot);
     dropInherited(this.#targetRoot);
-    this.#begin(Buffer.alloc(0), root);
+    this.#enter(Buffer.alloc(0), root);
     for (let current = this.#stack.at(-1); current !== undefined; current = this.#stack.at(-1)) {
       this.#context.throwIfCancelled();
       const name = current.pending.pop();
-      if (name === undefined) this.#leave(current);
-      else this.#guard(joinPath(current.path, name), (path) => this.#copy(name, path));
+      const path = name === undefined ? current.path : joinPath(current.path, name);
+      try {
+        if (name === undefined) this.#leave(current);
+        else if (!this.#copy(name, path)) current.seen.delete(name.toString("latin1"));
+      } catch (error) {
+        throw copyError(error, path);
+      }
     }
     return this.#finish();
   }
@@ -115,9 +122,190 @@ class SnapshotWalk {
     return isSame ? { startedNs: probe.ctimeNs } : {};
   }
 
+  /** Begins with the directory that both chains have just arrived in. */
+  #enter(path: Buffer, stat: sys.Stat): void {
+    const entry = entryOf("directory", path, stat, sys.fxattrs(this.#source.fd));
+    this.#manifest.add(entry);
+    this.#directories++;
+    const seen = new Set<string>();
+    const pending = this.#listNew(seen);
+    this.#stack.push({ path, entry, stat, listed: stat, pending, seen, rereads: 0, stable: true, lost: false });
+  }
+
+  /** Names in the present directory that are not in `seen` yet, to be taken from the end: files, then directories. */
+  #listNew(seen: Set<string>): Buffer[] {
+    const files: Buffer[] = [];
+    const directories: Buffer[] = [];
+    for (const { name, type } of listSorted(this.#source.fd)) {
+      const key = name.toString("latin1");
+      if (seen.has(key)) continue;
+      seen.add(key);
+      (type === sys.S.IFDIR ? directories : files).push(name);
+    }
+    return [...directories.reverse(), ...files.reverse()];
+  }
+
+  /** @returns false if there is nothing of that name any more */
+  #copy(name: Buffer, path: Buffer): boolean {
+    let stat: sys.Stat;
+    try {
+      stat = sys.lstatat(this.#source.fd, name);
+    } catch (error) {
+      if (isVanished(error)) return false;
+      throw error;
+    }
+    const type = stat.mode & sys.S.IFMT;
+    if (this.#boundary.isCrossedBy(stat)) return this.#skipMount(name, path, stat);
+    if (type === sys.S.IFDIR) return this.#descend(name, path);
+    if (type === sys.S.IFSOCK) {
+      this.#skipped.add(`${shown(path)} (socket)`);
+      return true;
+    }
+    if (this.#linkToFirst(name, path, stat)) return true;
+    return type === sys.S.IFREG ? this.#copyFile(name, path) : this.#copySpecial(name, path, stat);
+  }
+
+  #descend(name: Buffer, path: Buffer): boolean {
+    let from: number;
+    try {
+      from = openSource(this.#source.fd, name, OPEN_DIRECTORY);
+    } catch (error) {
+      if (isVanished(error)) return false;
+      throw error;
+    }
+    const stat = sys.fstat(from);
+    if (this.#boundary.isCrossedBy(stat, from)) {
+      sys.close(from);
+      return this.#skipMount(name, path, stat);
+    }
+    this.#source.push(name, from, stat);
+    sys.mkdirat(this.#target.fd, name, 0o700);
+    const to = sys.openat(this.#target.fd, name, OPEN_DIRECTORY);
+    this.#target.push(name, to, sys.fstat(to));
+    this.#enter(path, stat);
+    return true;
+  }
+
+  /** A mounted directory stays as an empty directory: the place to mount it again. */
+  #skipMount(name: Buffer, path: Buffer, stat: sys.Stat): boolean {
+    this.#skipped.add(`${shown(path)} (another file system is mounted there)`);
+    if ((stat.mode & sys.S.IFMT) !== sys.S.IFDIR) return true;
+    const entry = entryOf("directory", path, stat, new Map());
+    sys.mkdirat(this.#target.fd, name, 0o700);
+    const fd = sys.openat(this.#target.fd, name, OPEN_DIRECTORY);
+    try {
+      applyAttributes(fd, attributesOf(stat, new Map()), path);
+    } finally {
+      sys.close(fd);
+    }
+    this.#manifest.add(entry);
+    this.#directories++;
+    return true;
+  }
+
+  /** @returns false if this is the inode's first name, or it cannot be linked and is to be copied */
+  #linkToFirst(name: Buffer, path: Buffer, stat: sys.Stat): boolean {
+    const first = this.#links.find(stat);
+    if (first === undefined) return false;
+    if (!linkWithin(this.#targetRoot, first.path, this.#target.fd, name)) {
+      this.#copiedLinks++;
+      return false;
+    }
+    this.#manifest.add({ ...first, path, hardLinkTo: first.path });
+    this.#links.met(stat);
+    return true;
+  }
+
+  #copyFile(name: Buffer, path: Buffer): boolean {
+    const place = { from: this.#source.fd, to: this.#target.fd, name, path };
+    const copied = copyFile(place, this.#content);
+    if (copied === undefined) return false;
+    this.#manifest.add(copied.entry);
+    this.#links.add(copied.stat, copied.entry);
+    this.#files++;
+    if (!copied.stable) this.#unstable.add(shown(path));
+    return true;
+  }
+
+  #copySpecial(name: Buffer, path: Buffer, stat: sys.Stat): boolean {
+    const entry = copySpecial({ from: this.#source.fd, to: this.#target.fd, name, path }, stat);
+    if (entry === undefined) return false;
+    this.#manifest.add(entry);
+    this.#links.add(stat, entry);
+    return true;
+  }
+
+  /** Ends with the present directory, or lists it again if it changed since it was listed. */
+  #leave(current: Copying): void {
+    if (this.#changed(current)) {
+      if (current.rereads < REREADS && this.#listAgain(current)) return;
+      current.stable = false;
+    }
+    if (!current.stable) this.#unstable.add(shown(current.path));
+    applyAttributes(this.#target.fd, attributesOf(current.stat, current.entry.xattrs ?? new Map()), current.path);
+    this.#stack.pop();
+    const parent = this.#stack.at(-1);
+    if (parent === undefined) return;
+    this.#target.pop();
+    try {
+      this.#source.pop();
+    } catch (error) {
+      if (!isVanished(error)) throw error;
+      parent.lost = true;
+      parent.pending = [];
+    }
+  }
+
+  #changed(current: Copying): boolean {
+    return current.lost || !isSameState(current.listed, sys.fstat(this.#source.fd));
+  }
+
+  /**
+   * Adds what is new since the last listing. What is gone was copied already and stays, so the directory is then not as
+   * it ever was.
+   * @returns false if the directory itself is gone
+   */
+  #listAgain(current: Copying): boolean {
+    if (current.lost) return false;
+    current.rereads++;
+    current.listed = sys.fstat(this.#source.fd);
+    try {
+      const present = new Set<string>();
+      this.#listNew(present);
+      for (const name of current.seen) if (!present.has(name)) current.stable = false;
+      current.pending = this.#listNew(current.seen);
+      return true;
+    } catch (error) {
+      if (isVanished(error)) return false;
+      throw error;
+    }
+  }
+
+  #advance(bytes: number): void {
+    this.#context.throwIfCancelled();
+    this.#bytesDone += bytes;
+    const now = performance.now();
+    if (now - this.#reportedAt < PROGRESS_MS) return;
+    this.#reportedAt = now;
+    this.#context.progress({ phase: "copy", bytesDone: this.#bytesDone });
+  }
+
   #finish(): SnapshotResult {
     this.#context.progress({ phase: "sync", bytesDone: this.#bytesDone });
-    const root = openRoot(`/proc/self/fd/${this.#manifestDirectoryTree}`);
-    return this.#result(root);
+    sys.syncfs(this.#targetRoot);
+    const { entries, bytes } = this.#manifest.finish();
+    return {
+      entries,
+      files: this.#files,
+      directories: this.#directories,
+      bytes,
+      reflinked: this.#content.reflinked,
+      onePointInTime: this.#unstable.count === 0,
+      unstable: this.#unstable.names,
+      unstableCount: this.#unstable.count,
+      skipped: this.#skipped.names,
+      skippedCount: this.#skipped.count,
+      copiedLinks: this.#copiedLinks,
+    };
   }
 }

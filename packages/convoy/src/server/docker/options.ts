@@ -1,7 +1,6 @@
-import { parseSize, SIZE_HELP } from "node-convoy/wire";
+import { parseSize, SIZE_HELP, unescapeBackupUrl } from "node-convoy/wire";
 import { ConvoyError } from "../../errors.ts";
 import type { CreateRequest } from "../../volumes/api.ts";
-import { unescapeBackupUrl } from "../backup-url.ts";
 import { parseFlag } from "../body.ts";
 
 const MAX_ID = 4294967294;

@@ -1,6 +1,5 @@
-import { backupCreateRequest, backupListRequest, backupRequest } from "node-convoy/wire";
+import { backupCreateRequest, backupListRequest, backupRequest, unescapeBackupUrl } from "node-convoy/wire";
 import type { VolumesApi } from "../../volumes/api.ts";
-import { escapeBackupUrl, unescapeBackupUrl } from "../backup-url.ts";
 import { sortedByKey } from "../encode.ts";
 import { backupRecord } from "../records.ts";
 import { empty, json, jsonEntries, withWarnings, word } from "../reply.ts";
@@ -37,4 +36,9 @@ export function backupRoutes(volumes: VolumesApi): Route[] {
       return empty();
     }),
   ];
+}
+
+/** A backup URL as a bare word: v0.5.2 wrote its first `&` as six characters, and scripts undo that. */
+function escapeBackupUrl(url: string): string {
+  return url.replace("&", "\\u0026");
 }

@@ -1,4 +1,5 @@
 import {
+  unescapeBackupUrl,
   volumeCreateRequest,
   volumeDeleteRequest,
   volumeListRequest,
@@ -8,7 +9,6 @@ import {
   volumeUmountRequest,
 } from "node-convoy/wire";
 import type { VolumesApi } from "../../volumes/api.ts";
-import { unescapeBackupUrl } from "../backup-url.ts";
 import { detachedRecord, driverInfo, volumeRecord } from "../records.ts";
 import { empty, json, jsonEntries, withWarnings, word } from "../reply.ts";
 import { queryRoute, type Route, restRoute } from "../route.ts";

@@ -47,9 +47,12 @@ const HINTS: Record<string, string> = {
   QuotaExceeded: "Delete old backups or raise the quota.",
 };
 
+/** What the SDK puts where the answer had no code. */
+const NO_CODE = new Set(["Error", "Unknown", "UnknownError", "NotFound"]);
+
 function codeOf(error: ServiceError): string {
   for (const name of [error.Code, error.code, error.name]) {
-    if (name !== undefined && name !== "Error" && name !== "UnknownError") return name;
+    if (name !== undefined && !NO_CODE.has(name)) return name;
   }
   return statusOf(error) === 403 ? "AccessDenied" : "";
 }
@@ -122,7 +125,8 @@ function serviceError(
 ): ConvoyError {
   const region = failure.$response?.headers?.["x-amz-bucket-region"];
   const known = code !== "" && /^[A-Za-z0-9]+$/.test(code) && !code.endsWith("Error");
-  const text = known && failure.message && failure.message !== code ? `${code}: ${failure.message}` : code;
+  const says = failure.message !== undefined && failure.message !== code && !NO_CODE.has(failure.message);
+  const text = says ? `${code}: ${failure.message}` : code;
   const what = known ? `${text} (HTTP ${status}${attempts})` : `HTTP ${status}${attempts}, no answer of an S3 service`;
   const hint =
     region !== undefined && status >= 300 && status < 400

@@ -1,13 +1,13 @@
-import { createHash, hash } from "node:crypto";
+import { createHash } from "node:crypto";
+import { zeroDigest } from "../../../host/tree/checksum.ts";
 import { CHECKSUM_PIECE, type TreeEntry } from "../../../host/tree/entry.ts";
 
-const zeros = Buffer.alloc(CHECKSUM_PIECE);
 /** Digests of many pieces of zeros, one after the other: a hole of a terabyte is hashed in a moment. */
 const HOLES = 4096;
 let holeDigests: Buffer | undefined;
 
 function digestsOfHoles(count: number): Buffer {
-  holeDigests ??= Buffer.concat(Array<Buffer>(HOLES).fill(hash("sha256", zeros, "buffer")));
+  holeDigests ??= Buffer.concat(Array<Buffer>(HOLES).fill(zeroDigest(CHECKSUM_PIECE)));
   return holeDigests.subarray(0, 32 * count);
 }
 
@@ -33,9 +33,7 @@ export class FileChecksum {
   finish(): string {
     const { size } = this.entry;
     this.#holesUpTo(Math.floor(size / CHECKSUM_PIECE));
-    if (this.#pieces * CHECKSUM_PIECE < size) {
-      this.#sha.update(hash("sha256", zeros.subarray(0, size % CHECKSUM_PIECE), "buffer"));
-    }
+    if (this.#pieces * CHECKSUM_PIECE < size) this.#sha.update(zeroDigest(size % CHECKSUM_PIECE));
     return this.#sha.digest("hex");
   }
 

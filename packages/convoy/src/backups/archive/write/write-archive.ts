@@ -3,17 +3,19 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import type { OperationContext } from "../../../host/operation.ts";
 import type { TreeEntry } from "../../../host/tree/entry.ts";
+import { readManifest } from "../../../host/tree/manifest.ts";
+import type { TreeSource } from "../../source.ts";
 import { inOrder } from "../in-order.ts";
 import { PIECES_IN_FLIGHT, piecePool } from "../pools.ts";
-import type { PieceOutput } from "./piece.ts";
+import type { FileChecksum } from "./file-checksum.ts";
 import { type PlannedPiece, planPieces } from "./plan.ts";
 import { snapshotChanged } from "./snapshot-file.ts";
 
 export interface WriteArchiveRequest {
-  /** Directory whose content is the snapshot (`TreeSource.directory`). It must not change meanwhile. */
-  directory: string;
-  /** Its entries as the manifest has them: the root first, every directory before its content. */
-  entries: AsyncIterable<TreeEntry>;
+  /** The snapshot; it must not change meanwhile. */
+  source: Pick<TreeSource, "directory" | "manifest">;
+  /** Its entries, the root first, every directory before its content; left out, they are read from the manifest. */
+  entries?: AsyncIterable<TreeEntry>;
   /** Bytes of all files, for progress. */
   totalBytes?: number;
   /** Told of each file whose checksum the manifest did not have, so that it can be completed. */
@@ -31,11 +33,11 @@ export interface ArchiveSummary {
   entries: number;
 }
 
-export interface ArchiveBody {
+export interface WrittenArchive {
   /** The archive. Read it once, to its end; leaving early stops all work and gives everything back. */
-  body: AsyncIterable<Uint8Array>;
-  /** Defined once `body` was read to its end. */
-  readonly summary: ArchiveSummary | undefined;
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Set once `body` was read to its end. */
+  summary: ArchiveSummary | undefined;
 }
 
 /**
@@ -45,68 +47,65 @@ export interface ArchiveBody {
  * The body fails with BACKUP_DAMAGED, naming the file, if one is not what the manifest says (size, time, checksum:
  * R16); with CANCELLED after an abort; with the system's error if a file cannot be read.
  */
-export function writeArchive(request: WriteArchiveRequest, context: OperationContext): ArchiveBody {
-  const body = new Body(request, context);
-  return { body, get summary() {
-    return body.summary;
-  } };
+export function writeArchive(request: WriteArchiveRequest, context: OperationContext): WrittenArchive {
+  const archive: WrittenArchive = {
+    body: produce(request, context, (summary) => {
+      archive.summary = summary;
+    }),
+    summary: undefined,
+  };
+  return archive;
 }
 
-class Body implements AsyncIterable<Uint8Array> {
-  readonly #request: WriteArchiveRequest;
-  readonly #context: OperationContext;
-  summary: ArchiveSummary | undefined;
+async function* produce(
+  { source, entries, totalBytes, onChecksum }: WriteArchiveRequest,
+  context: OperationContext,
+  finished: (summary: ArchiveSummary) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const root = await open(source.directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    const plan = planPieces(entries ?? readManifest(source.manifest), ({ path, size, mtimeNs }) =>
+      piecePool.run("sparseRanges", { root: root.fd, file: { path, size, mtimeNs } }, { signal }),
+    );
+    const make = ({ input }: PlannedPiece) =>
+      piecePool.run("makePiece", { root: root.fd, ...input }, { signal, transfer: [input.inline.buffer] });
 
-  constructor(request: WriteArchiveRequest, context: OperationContext) {
-    this.#request = request;
-    this.#context = context;
+    const sha = createHash("sha256");
+    const summary = { size: 0, dataBytes: 0, entries: 0 };
+    for await (const [piece, { member, digests }] of inOrder(plan, PIECES_IN_FLIGHT, make, () => stop.abort())) {
+      takeDigests(piece, digests);
+      for (const file of piece.completed) compare(file, onChecksum);
+      sha.update(member);
+      summary.size += member.length;
+      summary.dataBytes += piece.dataBytes;
+      summary.entries += piece.entries;
+      context.progress({
+        phase: "archive",
+        bytesDone: summary.dataBytes,
+        ...(totalBytes === undefined ? {} : { bytesTotal: totalBytes }),
+      });
+      yield member;
+    }
+    finished({ ...summary, sha256: sha.digest("hex") });
+  } finally {
+    await root.close();
   }
+}
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    const { directory, entries, totalBytes } = this.#request;
-    const stop = new AbortController();
-    const signal = AbortSignal.any([this.#context.signal, stop.signal]);
-    const root = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-    try {
-      const plan = planPieces(entries, ({ path, size, mtimeNs }) =>
-        piecePool.run("sparseRanges", { root: root.fd, file: { path, size, mtimeNs } }, { signal }),
-      );
-      const make = ({ input }: PlannedPiece) =>
-        piecePool.run("makePiece", { root: root.fd, ...input }, { signal, transfer: [input.inline.buffer] });
-
-      const sha = createHash("sha256");
-      const summary = { size: 0, dataBytes: 0, entries: 0 };
-      for await (const [piece, output] of inOrder(plan, PIECES_IN_FLIGHT, make, () => stop.abort())) {
-        this.#check(piece, output);
-        sha.update(output.member);
-        summary.size += output.member.length;
-        summary.dataBytes += piece.dataBytes;
-        summary.entries += piece.entries;
-        this.#context.progress({
-          phase: "archive",
-          bytesDone: summary.dataBytes,
-          ...(totalBytes === undefined ? {} : { bytesTotal: totalBytes }),
-        });
-        yield output.member;
-      }
-      this.summary = { ...summary, sha256: sha.digest("hex") };
-    } finally {
-      await root.close();
-    }
+function takeDigests({ input, files }: PlannedPiece, digests: Uint8Array): void {
+  const slices = input.items.filter((item) => typeof item !== "number");
+  for (const [index, slice] of slices.entries()) {
+    files[index]!.add(slice.start, digests.subarray(32 * index, 32 * index + 32));
   }
+}
 
-  /** Compares the checksums of files that are complete with what the manifest has. */
-  #check({ input, files, completed }: PlannedPiece, { digests }: PieceOutput): void {
-    const slices = input.items.filter((item) => typeof item !== "number");
-    for (const [index, slice] of slices.entries()) {
-      files[index]!.add(slice.start, digests.subarray(32 * index, 32 * index + 32));
-    }
-    for (const file of completed) {
-      const checksum = file.finish();
-      if (file.entry.checksum === undefined) this.#request.onChecksum?.(file.entry, checksum);
-      else if (file.entry.checksum !== checksum) {
-        throw snapshotChanged(file.entry.path, "its content is not the recorded one (checksum)");
-      }
-    }
+/** Compares the checksum of a file that is complete with what the manifest has. */
+function compare(file: FileChecksum, onChecksum: WriteArchiveRequest["onChecksum"]): void {
+  const checksum = file.finish();
+  if (file.entry.checksum === undefined) onChecksum?.(file.entry, checksum);
+  else if (file.entry.checksum !== checksum) {
+    throw snapshotChanged(file.entry.path, "its content is not the recorded one (checksum)");
   }
 }

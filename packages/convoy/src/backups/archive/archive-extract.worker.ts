@@ -1,0 +1,54 @@
+import type { MessagePort } from "node:worker_threads";
+import { ConvoyError } from "../../errors.ts";
+import { serveTasks } from "../../host/workers/index.ts";
+import { TreeWriter } from "./extract/tree-writer.ts";
+import { TarReader } from "./tar/reader.ts";
+
+export interface ExtractInput {
+  /** Descriptor of the empty directory to fill. */
+  root: number;
+  reserveBytes: number;
+  /** The tar stream in pieces; null is its end. Closed early, the work stops. */
+  port: MessagePort;
+}
+
+export interface ExtractOutput {
+  entries: number;
+  /** Bytes of file data, holes not counted. */
+  bytes: number;
+}
+
+/** Writes a tar stream to a directory. Each piece taken is reported with the bytes of file data written so far. */
+export type ExtractTasks = {
+  extract: { input: ExtractInput; output: ExtractOutput; progress: number };
+};
+
+serveTasks<ExtractTasks>({
+  async extract({ root, reserveBytes, port }, context) {
+    const writer = new TreeWriter(root, reserveBytes);
+    const reader = new TarReader(writer);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        port.on("message", (piece: Uint8Array<ArrayBuffer> | null) => {
+          try {
+            context.throwIfCancelled();
+            if (piece === null) resolve();
+            else {
+              reader.push(Buffer.from(piece.buffer, piece.byteOffset, piece.length));
+              context.progress(writer.bytes);
+            }
+          } catch (error) {
+            reject(error);
+          }
+        });
+        port.on("close", () => reject(new ConvoyError("CANCELLED", "The operation was cancelled")));
+      });
+      reader.end();
+      writer.finish();
+      return { entries: writer.entries, bytes: writer.bytes };
+    } finally {
+      writer.close();
+      port.close();
+    }
+  },
+});

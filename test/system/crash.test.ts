@@ -1,0 +1,48 @@
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { Daemon } from "../lab/daemon.ts";
+import { Random } from "../lab/random.ts";
+import { scratchPerTest } from "../lab/scratch.ts";
+import { CrashClient } from "./crash-client.ts";
+
+const ROUNDS = 10;
+const SEED = Number(process.env["CONVOY_SEED"] ?? 20260411);
+
+describe("the daemon is killed at any moment", () => {
+  const scratch = scratchPerTest();
+
+  test(`what was acknowledged is there, nothing is half-made, nothing is left over (seed ${SEED})`, async () => {
+    const random = new Random(SEED);
+    const store = await scratch.directory("store");
+    const daemon = await Daemon.start(scratch);
+    const clients = [0, 1, 2].map((number) => new CrashClient(daemon, store, `c${number}`, new Random(SEED + number)));
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const work = Promise.all(clients.map((client) => client.work()));
+      await Promise.race([work, new Promise((resolve) => setTimeout(resolve, random.between(80, 900)))]);
+      await daemon.kill();
+      await work;
+      await daemon.start();
+      for (const client of clients) await client.check();
+    }
+    for (const client of clients) {
+      expect(client.acknowledged).toBeGreaterThan(ROUNDS);
+      await client.checkBackups();
+    }
+    await daemon.restart();
+    await expectNoLeftovers(daemon, store);
+  }, 240_000);
+
+  /** No trees in the making or in removal, no open intents, no archive without its cfg, no temporary file. */
+  async function expectNoLeftovers(daemon: Daemon, store: string): Promise<void> {
+    const state = join(daemon.path, "config/.convoy");
+    for (const place of ["new", "trash", "intents"]) {
+      if (existsSync(join(state, place))) expect(await readdir(join(state, place))).toEqual([]);
+    }
+    const files = await readdir(daemon.path, { recursive: true });
+    expect(files.filter((file) => file.endsWith(".tmp"))).toEqual([]);
+    const stored = await readdir(join(store, "convoy-objectstore"), { recursive: true });
+    expect(stored.filter((file) => file.startsWith("volumes/") && file.endsWith(".tmp"))).toEqual([]);
+  }
+});
