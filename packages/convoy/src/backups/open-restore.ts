@@ -2,6 +2,7 @@ import { ConvoyError, isConvoyError } from "../errors.ts";
 import type { OperationContext } from "../host/operation.ts";
 import type { Store } from "../stores/store.ts";
 import { parseBackupUrl } from "../stores/url.ts";
+import { extractArchive } from "./archive/extract/extract-archive.ts";
 import type { BackupPlace, OpenedRestore } from "./engine.ts";
 import type { EngineContext } from "./engine-context.ts";
 import type { BackupCfg } from "./format/backup-cfg.ts";
@@ -50,7 +51,6 @@ async function fill(store: Store, cfg: BackupCfg, target: RestoreTarget, context
   }
   const { info, body } = await openArchive(store, cfg, signal);
   const expect = { size: cfg.archiveSize ?? info.size, ...(cfg.archiveSha256 && { sha256: cfg.archiveSha256 }) };
-  const { extractArchive } = await import("./archive/extract-archive.ts");
   await extractArchive({ body, target, expect }, context);
 }
 

@@ -1,6 +1,7 @@
-import { chmod, lstat, mkdir, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { chmod, lstat, mkdir, open, readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { tryFlock } from "../host/sys.ts";
 import { DaemonLab } from "./testing/daemon-process.ts";
 
 let lab: DaemonLab;
@@ -189,6 +190,24 @@ describe("R4 locks and sockets", () => {
     expect((await first.call("GET", "/healthz")).body).toBe("ok");
   });
 
+  test("of two daemons that start at once for one socket exactly one gets it", async () => {
+    const roots = ["a", "b", "c"].map((name) => lab.path(name));
+    const daemons = await Promise.all(roots.map((root) => lab.start({ root })));
+    expect(daemons.filter((daemon) => daemon.exitCode === null)).toHaveLength(1);
+    for (const refused of daemons.filter((daemon) => daemon.exitCode !== null)) {
+      expect(refused.error).toContain("is already in use");
+    }
+  });
+
+  test("a running v0.5.2, which holds the same lock, shuts ours out", async () => {
+    await mkdir(lab.path("root"));
+    const lock = await open(lab.path("root/lock"), "w");
+    expect(await tryFlock(lock.fd)).toBe(true);
+    const daemon = await lab.start();
+    expect(daemon.error).toContain("Failed to lock the file");
+    await lock.close();
+  });
+
   test("what a killed daemon leaves is taken over", async () => {
     const killed = await lab.start();
     expect(await killed.end("SIGKILL")).toBe("SIGKILL");
@@ -249,6 +268,21 @@ describe("signals", () => {
     const present = Object.keys(JSON.parse((await next.call("GET", "/volumes/list")).body));
     expect(present).toEqual(expect.arrayContaining(acknowledged));
     expect(acknowledged.length).toBeGreaterThan(0);
+  });
+
+  test("a second signal ends the daemon at once, and the next start takes over", async () => {
+    const daemon = await lab.start();
+    const half = connect(lab.path("run/convoy.sock"));
+    half.on("error", () => undefined);
+    await new Promise((resolve) => {
+      half.write("POST /v1/volumes/create HTTP/1.1\r\nHost:\r\nContent-Length: 9\r\n\r\n{", resolve);
+    });
+    await daemon.call("GET", "/healthz");
+    daemon.kill("SIGTERM");
+    await expect.poll(() => daemon.stderr).toContain("shutting down");
+    expect(await daemon.end("SIGTERM")).toBe(1);
+    half.destroy();
+    expect((await lab.start()).exitCode).toBeNull();
   });
 
   test("SIGHUP opens the log file anew", async () => {

@@ -5,6 +5,9 @@ import { ConvoyError, errnoOf } from "../errors.ts";
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
+/** What `#writeTemporary` calls its files. */
+const TEMPORARY = /^\..*\.[0-9a-f]{12}\.tmp$/;
+
 /** Refuses anything but a single path component. */
 function component(name: string): string {
   if (name === "" || name === "." || name === ".." || name.includes("/") || name.includes("\0")) {
@@ -197,6 +200,22 @@ export class Dir {
       await handle.close();
     }
     return temporary;
+  }
+
+  /**
+   * Removes temporary files that dead writers left here. One younger than `olderThanMs` (by the file system's own
+   * clock) may belong to a living writer on another host and stays.
+   */
+  async sweepTemporaries(olderThanMs: number): Promise<void> {
+    const left = (await this.list()).filter((name) => TEMPORARY.test(name));
+    if (left.length === 0) return;
+    const probe = await this.#writeTemporary("probe", "", 0o600);
+    const now = (await this.stat(probe))!.mtimeMs;
+    await unlink(this.#at(probe));
+    for (const name of left) {
+      const stats = await this.stat(name);
+      if (stats?.isFile() && now - stats.mtimeMs > BigInt(olderThanMs)) await this.remove(name);
+    }
   }
 
   /** Opens a new file for writing; never through a planted link (O_EXCL). */

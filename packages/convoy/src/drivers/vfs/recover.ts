@@ -24,6 +24,7 @@ export async function recoverVolumes(context: VfsContext, op: OperationContext):
       await attempt(op, intent.Volume, `open intent: ${intent.Operation}`, () => settle(context, share, intent, op));
     }
     await removeStray(share, own, op);
+    await attempt(op, "", "temporary files", () => sweepTemporaries(share));
     await renewHolders(context, share, op);
   });
 }
@@ -137,6 +138,16 @@ async function removeStray(share: OpenShare, settled: readonly Intent[], op: Ope
     } finally {
       await dir.close();
     }
+  }
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+async function sweepTemporaries(share: OpenShare): Promise<void> {
+  await share.config.sweepTemporaries(DAY_MS);
+  for (const name of ["ids", "intents", "names", "detached"]) {
+    const dir = await share.state.trySub(name);
+    await dir?.sweepTemporaries(DAY_MS).finally(() => dir.close());
   }
 }
 

@@ -52,7 +52,10 @@ describe("records in the format of v0.5.2", () => {
       ["good", false],
       ["typed", true],
     ]);
-    await expect(driver.get("broken")).rejects.toMatchObject({ code: "RECORD_DAMAGED", message: /vfs_volume_broken\.json/ });
+    await expect(driver.get("broken")).rejects.toMatchObject({
+      code: "RECORD_DAMAGED",
+      message: /vfs_volume_broken\.json/,
+    });
     await driver.mount("good", byHand);
   });
 
@@ -132,7 +135,10 @@ describe("R7 adoption", () => {
     const driver = await scratch.driver();
     await driver.create(spec("x.tmp"), operation());
     await writeFile(scratch.at("volumes/x.tmp/file"), "data");
-    const restore = { ancestorId: "", fill: ({ directory }: { directory: string }) => writeFile(`${directory}/new`, "n") };
+    const restore = {
+      ancestorId: "",
+      fill: ({ directory }: { directory: string }) => writeFile(`${directory}/new`, "n"),
+    };
     await driver.create(spec("x", { restore }), operation());
     expect(await readFile(scratch.at("volumes/x.tmp/file"), "utf8")).toBe("data");
     expect(await readFile(scratch.at("volumes/x/new"), "utf8")).toBe("n");
@@ -174,7 +180,12 @@ describe("--vm", () => {
 describe("R8 taking over", () => {
   test("a root of v0.5.2 is read without a change; a mounted volume is held by `legacy` and ends by hand", async () => {
     await mkdir(scratch.at("root/vfs"), { recursive: true });
-    const config = { Root: scratch.at("root/vfs"), Path: scratch.volumes, ConfigPath: `${scratch.volumes}/config`, DefaultVolumeSize: 107374182400 };
+    const config = {
+      Root: scratch.at("root/vfs"),
+      Path: scratch.volumes,
+      ConfigPath: `${scratch.volumes}/config`,
+      DefaultVolumeSize: 107374182400,
+    };
     await writeFile(scratch.at("root/vfs/vfs.cfg"), `${JSON.stringify(config)}\n`);
     await mkdir(scratch.at("volumes/vol1"), { recursive: true });
     await scratch.writeRecord("vol1", originalRecord("vol1", scratch.volumes));
@@ -184,7 +195,10 @@ describe("R8 taking over", () => {
     expect((await driver.list()).map((volume) => volume.name)).toEqual(["vol1"]);
     expect(await readdir(scratch.volumes, { recursive: true })).toEqual(before);
 
-    await scratch.writeRecord("vol1", originalRecord("vol1", scratch.volumes, { MountPoint: `${scratch.volumes}/vol1` }));
+    await scratch.writeRecord(
+      "vol1",
+      originalRecord("vol1", scratch.volumes, { MountPoint: `${scratch.volumes}/vol1` }),
+    );
     await driver.recover(operation());
     expect((await driver.get("vol1"))!.holders).toMatchObject([{ kind: "legacy" }]);
     await expect(driver.delete("vol1", { reference: false }, operation())).rejects.toEqual(code("VOLUME_MOUNTED"));
@@ -216,7 +230,9 @@ describe("R8 taking over", () => {
     await source.close();
     expect((await driver.get("vol1"))!.snapshots.get("snap1")!.id).toMatch(/^[0-9a-f]{32}$/);
     await expect(driver.openSource!("vol1", "far")).rejects.toMatchObject({ message: /not on this host/ });
-    await expect(driver.deleteSnapshot!("vol1", "far", operation())).rejects.toMatchObject({ message: /not on this host/ });
+    await expect(driver.deleteSnapshot!("vol1", "far", operation())).rejects.toMatchObject({
+      message: /not on this host/,
+    });
     await expect(driver.deleteSnapshot!("vol1", "forged", operation())).rejects.toEqual(code("FORGED"));
     expect(Object.keys((await scratch.record("vol1"))["Snapshots"] as object)).toEqual(["snap1", "far", "forged"]);
     await driver.deleteSnapshot!("vol1", "snap1", operation());
@@ -314,9 +330,19 @@ describe("R5 open intents", () => {
     const driver = await scratch.driver();
     await driver.create(spec("vol1"), operation());
     await mkdir(scratch.at("precious"));
-    const [marker] = JSON.parse(`[${await readFile(scratch.at("root/.convoy-root.json"), "utf8")}]`) as [{ ID: string }];
+    const [marker] = JSON.parse(`[${await readFile(scratch.at("root/.convoy-root.json"), "utf8")}]`) as [
+      { ID: string },
+    ];
     const ID = "f".repeat(32);
-    const forged = { ID, Root: marker.ID, Host: "h", Started: "now", Operation: "delete", Volume: "../precious", Details: {} };
+    const forged = {
+      ID,
+      Root: marker.ID,
+      Host: "h",
+      Started: "now",
+      Operation: "delete",
+      Volume: "../precious",
+      Details: {},
+    };
     await writeFile(scratch.at(`volumes/config/.convoy/intents/${ID}`), JSON.stringify(forged));
     await driver.recover(operation());
     expect(existsSync(scratch.at("precious"))).toBe(true);
