@@ -135,7 +135,7 @@ async function withdraw(
 ): Promise<void> {
   const signal = cleanupSignal();
   try {
-    await store.delete(backupCfgKey(volume, backup), { signal });
+
     await store.delete(archiveKey(volume, backup), { signal });
     if (volumeCfgIsOurs && (await listBackupCfgs(store, volume, signal)).length === 0) {
       // Without the lock somebody else may be writing the first backup just now, which needs volume.cfg.

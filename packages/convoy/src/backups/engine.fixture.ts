@@ -40,8 +40,8 @@ export class Place {
     this.url = `vfs://${path}/store/`;
   }
 
-  static async make(): Promise<Place> {
-    const place = new Place(await mkdtemp(join(tmpdir(), "convoy-engine-")));
+  static async make(parent = tmpdir()): Promise<Place> {
+    const place = new Place(await mkdtemp(join(parent, "convoy-engine-")));
     await mkdir(join(place.path, "store"));
     return place;
   }
