@@ -5,6 +5,7 @@ import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from "node:fs/pr
 import { join } from "node:path";
 import { findProgram, need } from "./apt.ts";
 import type { Daemon } from "./daemon.ts";
+import type { Namespace } from "./namespace.ts";
 import { endChild, type RunOptions, type RunResult, run, runRaw, succeed, until } from "./run.ts";
 import type { Scratch } from "./scratch.ts";
 import { mountsBelow } from "./sweep.ts";
@@ -32,22 +33,22 @@ export class Engine {
     this.#host = `unix://${directory}/docker.sock`;
   }
 
-  /** Starts an engine that ends, with its containers, when `scratch` gives back. */
-  static async start(scratch: Scratch): Promise<Engine> {
+  /** Starts an engine, in a mount namespace if given, that ends with its containers when `scratch` gives back. */
+  static async start(scratch: Scratch, namespace?: Namespace): Promise<Engine> {
     const directory = await scratch.directory("docker");
     const engine = new Engine(directory);
     await writeFile(join(directory, "daemon.json"), "{}");
     const log = openSync(join(directory, "dockerd.log"), "a");
-    const child = spawn(
-      findProgram("dockerd") ?? "dockerd",
-      [
-        ...["--data-root", join(directory, "data"), "--exec-root", join(directory, "exec")],
-        ...["--host", engine.#host, "--pidfile", join(directory, "docker.pid")],
-        ...["--config-file", join(directory, "daemon.json")],
-        ...["--bridge=none", "--iptables=false", "--ip-masq=false"],
-      ],
-      { stdio: ["ignore", log, log] },
-    );
+    const dockerd = findProgram("dockerd") ?? "dockerd";
+    const args = [
+      ...["--data-root", join(directory, "data"), "--exec-root", join(directory, "exec")],
+      ...["--host", engine.#host, "--pidfile", join(directory, "docker.pid")],
+      ...["--config-file", join(directory, "daemon.json")],
+      ...["--bridge=none", "--iptables=false", "--ip-masq=false"],
+    ];
+    const [program, ...rest] =
+      namespace === undefined ? [dockerd, ...args] : ["nsenter", ...namespace.enter(dockerd, ...args)];
+    const child = spawn(program!, rest, { stdio: ["ignore", log, log] });
     closeSync(log);
     child.once("error", () => undefined);
     scratch.defer(async () => {

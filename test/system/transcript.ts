@@ -103,7 +103,7 @@ export function normalise(lines: readonly string[]): string[] {
 /** Expected lines as a pattern in which an ellipsis stands for any text; one alone on a line for any lines. */
 export function patternOf(lines: readonly string[]): RegExp {
   const source = lines
-    .map((line) => (line === "…" ? "(?:[^]*\n)?" : `${line.split("…").map(escaped).join("[^\n]*")}\n`))
+    .map((line) => (line === "…" ? "(?:[\\s\\S]*\n)?" : `${line.split("…").map(escaped).join("[^\n]*")}\n`))
     .join("");
   return new RegExp(`^${source}$`);
 }

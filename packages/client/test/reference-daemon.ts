@@ -74,13 +74,14 @@ export function referenceDaemon(options: { problems?: boolean } = {}): Handler {
       volumes.set(NewName, { ...found, Name: NewName });
       return "";
     },
-    "POST /v1/snapshots/create": ({ Name, VolumeName = "", Verbose }) => {
+    "POST /v1/snapshots/create": ({ Name: wanted, VolumeName = "", Verbose }) => {
       const owner = volume(VolumeName);
-      const name = Name || `snapshot-${String(++made).padStart(16, "0")}`;
+      const name = wanted || `snapshot-${String(++made).padStart(16, "0")}`;
       const taken = volumes.has(name) || [...volumes.values()].some((other) => other.Snapshots[name]);
       if (taken) throw new Failure(400, "SNAPSHOT_EXISTS", `Snapshot name ${name} already exists`);
-      const { Name: _, ...rest } = (owner.Snapshots[name] = newSnapshot(VolumeName, name));
-      return Verbose ? { Name: name, VolumeName, ...rest } : name;
+      const { Name, CreatedTime, DriverInfo } = newSnapshot(VolumeName, name);
+      owner.Snapshots[name] = { Name, CreatedTime, DriverInfo };
+      return Verbose ? { Name, VolumeName, CreatedTime, DriverInfo } : name;
     },
     "GET /v1/snapshots/": ({ SnapshotName = "" }) => {
       const owner = ownerOf(SnapshotName);
@@ -123,9 +124,15 @@ export function referenceDaemon(options: { problems?: boolean } = {}): Handler {
   };
 }
 
+/** The text fields of any request, and its flags. */
 interface Fields {
-  [name: string]: string | undefined;
-  Verbose?: never;
+  [name: string]: string | boolean | undefined;
+  Name?: string;
+  VolumeName?: string;
+  NewName?: string;
+  SnapshotName?: string;
+  MountPoint?: string;
+  URL?: string;
 }
 type Snapshot = { Name: string; CreatedTime: string; DriverInfo: Record<string, string> };
 interface Volume {

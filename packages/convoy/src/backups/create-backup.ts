@@ -3,7 +3,7 @@ import type { OperationContext } from "../host/operation.ts";
 import { formatTime } from "../host/time.ts";
 import type { Store } from "../stores/store.ts";
 import { buildBackupUrl, parseDestination } from "../stores/url.ts";
-import { readArchive } from "./archive-source.ts";
+import { type ArchiveStream, readArchive } from "./archive-source.ts";
 import type { Digest } from "./digest.ts";
 import type { BackupPlace, CreatedBackup } from "./engine.ts";
 import { type EngineContext, queueKey, withStore } from "./engine-context.ts";
@@ -39,6 +39,7 @@ export async function createBackup(
       const { signal } = context;
       context.progress({ phase: "locking" });
       await store.prepareWrite({ signal, init: request.initStore });
+      const archive = await readArchive(request.source, context);
       const backup = newBackupName();
       const lock = await engine.locks.acquire(
         store,
@@ -46,9 +47,10 @@ export async function createBackup(
         (left, cleanup) => finishLeft(store, left, cleanup),
         context,
       );
-      const warnings = await writeUnderLock(store, request, backup, lock, context);
+      const warnings = await writeUnderLock(store, request.subject, backup, archive, lock, context);
       // The backup is complete and listed: from here on nothing may turn it into a failure.
       await releaseAnyhow(lock, context);
+      await archive.keepFindings();
       return { url: buildBackupUrl(request.url, backup, volume), warnings };
     });
   });
@@ -57,8 +59,9 @@ export async function createBackup(
 /** Writes the backup, or takes everything back and gives the lock up. @returns warnings */
 async function writeUnderLock(
   store: Store,
-  { subject, source }: CreateRequest,
+  subject: BackupSubject,
   backup: string,
+  archive: ArchiveStream,
   lock: HeldLock,
   context: OperationContext,
 ): Promise<string[]> {
@@ -66,7 +69,7 @@ async function writeUnderLock(
   let claim: Claim | undefined;
   try {
     claim = await claimVolume(store, subject.volume, context.log, signal);
-    const digest = await upload(store, subject.volume.name, backup, source, context);
+    const digest = await upload(store, archiveKey(subject.volume.name, backup), archive, signal);
     context.progress({ phase: "verifying" });
     await lock.check(signal);
     await writeCfg(store, subject, backup, digest, signal);
@@ -78,18 +81,13 @@ async function writeUnderLock(
   }
 }
 
-async function upload(
-  store: Store,
-  volume: string,
-  backup: string,
-  source: Source,
-  context: OperationContext,
-): Promise<Digest> {
-  const key = archiveKey(volume, backup);
-  const archive = readArchive(source, context);
-  await store.put(key, archive.body, { signal: context.signal });
+async function upload(store: Store, key: string, archive: ArchiveStream, signal: AbortSignal): Promise<Digest> {
+  await store.put(key, archive.body, {
+    signal,
+    ...(archive.sizeHint !== undefined && { sizeHint: archive.sizeHint }),
+  });
   const digest = archive.result();
-  const stored = await store.stat(key, { signal: context.signal });
+  const stored = await store.stat(key, { signal });
   if (stored?.size !== digest.size) throw unlike(key, `${digest.size} bytes`, `${stored?.size ?? "no"} bytes`);
   return digest;
 }
@@ -135,7 +133,7 @@ async function withdraw(
 ): Promise<void> {
   const signal = cleanupSignal();
   try {
-
+    await store.delete(backupCfgKey(volume, backup), { signal });
     await store.delete(archiveKey(volume, backup), { signal });
     if (volumeCfgIsOurs && (await listBackupCfgs(store, volume, signal)).length === 0) {
       // Without the lock somebody else may be writing the first backup just now, which needs volume.cfg.

@@ -1,5 +1,4 @@
 import { ConvoyError, isConvoyError, messageOf } from "../errors.ts";
-import { KeyedMutex } from "../host/keyed-mutex.ts";
 import type { OperationContext } from "../host/operation.ts";
 import type { ObjectInfo, Store } from "../stores/store.ts";
 import type { CfgCache, CfgHead } from "./cfg-cache.ts";
@@ -10,10 +9,11 @@ import { archiveDirectory, archiveKey, backupOfCfgKey, isStoredName, volumeCfgKe
 import { summarise, unusable } from "./format/summary.ts";
 import type { VolumeCfg } from "./format/volume-cfg.ts";
 import { mapLimited } from "./map-limited.ts";
+import { Semaphore } from "./semaphore.ts";
 import { listBackupCfgs } from "./volume-claim.ts";
 import { listVolumes } from "./volume-listing.ts";
 
-/** Requests to the store at a time, per listing. */
+/** Objects that one listing reads at a time, and volumes that it looks into. */
 const PARALLEL = 8;
 /** Cfgs of more bytes (block lists of big volumes) are in memory one at a time (R26). */
 const LARGE_CFG = 1024 * 1024;
@@ -47,7 +47,8 @@ class Listing {
   readonly #store: Store;
   readonly #cache: CfgCache;
   readonly #context: OperationContext;
-  readonly #large = new KeyedMutex();
+  readonly #reads = new Semaphore(PARALLEL);
+  readonly #largeReads = new Semaphore(1);
   #done = 0;
 
   constructor(store: Store, cache: CfgCache, context: OperationContext) {
@@ -116,7 +117,7 @@ class Listing {
       const { blocks, ...rest } = cfg;
       return { ...rest, hasBlocks: blocks !== undefined };
     };
-    const head = info.size > LARGE_CFG ? await this.#large.run("", read) : await read();
+    const head = await (info.size > LARGE_CFG ? this.#largeReads : this.#reads).run(read);
     if (head !== undefined) this.#cache.set(this.#store, info, head);
     return head;
   }

@@ -2,7 +2,7 @@ import { ConvoyError, isConvoyError } from "../errors.ts";
 import type { OperationContext } from "../host/operation.ts";
 import type { Store } from "../stores/store.ts";
 import { parseBackupUrl } from "../stores/url.ts";
-import { extractArchive } from "./archive/extract/extract-archive.ts";
+import { extractArchive } from "./archive/index.ts";
 import type { BackupPlace, OpenedRestore } from "./engine.ts";
 import type { EngineContext } from "./engine-context.ts";
 import type { BackupCfg } from "./format/backup-cfg.ts";

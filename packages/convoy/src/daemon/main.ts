@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { isAbsolute, resolve } from "node:path";
+import type { Driver } from "../drivers/driver.ts";
 import { DRIVER_NAMES } from "../drivers/registry.ts";
 import { ConvoyError, messageOf } from "../errors.ts";
 import { Dir } from "../host/dir.ts";
@@ -7,6 +8,7 @@ import { goJson } from "../host/go-json.ts";
 import { type Logger, type OpenLog, openLog } from "../host/log.ts";
 import { RootState } from "../host/root.ts";
 import { VERSION } from "../version.ts";
+import type { VolumesApi } from "../volumes/api.ts";
 import { closeDrivers, createConvoyServer, driverOrder, openDrivers, openVolumes } from "./assemble.ts";
 import { CONFIG_FILE } from "./config-file.ts";
 import { groupId } from "./group.ts";
@@ -14,7 +16,7 @@ import { checkMountNamespace } from "./mount-namespace.ts";
 import type { DaemonOptions } from "./options.ts";
 import { Resources } from "./resources.ts";
 import { lockRoot } from "./root-lock.ts";
-import { loadSettings } from "./settings.ts";
+import { loadSettings, type Settings } from "./settings.ts";
 import { checkSocketPath, ListeningSocket } from "./socket.ts";
 import { writeSpecFile } from "./spec-file.ts";
 import { StopSignals } from "./stop-signals.ts";
@@ -23,6 +25,9 @@ import { widenThreadPool } from "./thread-pool.ts";
 /** How long a stop waits for running operations, and then for the last answers; below systemd's 90 s together. */
 const FINISH_MS = 60_000;
 const DRAIN_MS = 10_000;
+
+/** Name of the resource that the server's end needs closed in between. */
+const VOLUMES = "volumes";
 
 /**
  * Runs the daemon in the foreground until a signal ends it.
@@ -79,21 +84,31 @@ class Daemon {
     const state = await this.#openState(root);
 
     const drivers = await openDrivers(driverOrder(settings.config), options, state, this.#log);
-    this.#resources.add("drivers", () => closeDrivers(drivers, this.#log));
-    const volumes = await openVolumes(drivers, settings, state, this.#log);
+    const volumes = await this.#openVolumes(drivers, settings, state);
     await settings.save();
     const server = createConvoyServer(volumes, settings, this.#log);
     const socket = await ListeningSocket.open(server.http, options.socket, gid, this.#log);
     this.#resources.add("server", async () => {
       await socket.remove();
       server.stopAccepting();
-      await volumes.shutdown(FINISH_MS);
+      await this.#resources.closeOne(VOLUMES);
       const cutOff = await server.drain(DRAIN_MS);
       if (cutOff > 0) this.#log.warn({ requests: cutOff }, "requests were still running and have been cut off");
     });
     if (options.dockerSpec !== undefined) await writeSpecFile(absolute(options.dockerSpec), options.socket);
     this.#log.info({ version: VERSION, socket: options.socket, root: options.root, drivers: volumes.drivers }, "ready");
     await this.#signals.requested();
+  }
+
+  async #openVolumes(drivers: readonly Driver[], settings: Settings, state: RootState): Promise<VolumesApi> {
+    try {
+      const volumes = await openVolumes(drivers, settings, state, this.#log);
+      this.#resources.add(VOLUMES, () => volumes.shutdown(FINISH_MS));
+      return volumes;
+    } catch (error) {
+      await closeDrivers(drivers, this.#log);
+      throw error;
+    }
   }
 
   /** Makes the root if need be and locks it. */

@@ -6,14 +6,21 @@ export class Resources {
     this.#closers.push({ name, close });
   }
 
+  /** Closes what has that name before its turn. */
+  async closeOne(name: string): Promise<void> {
+    const at = this.#closers.findIndex((closer) => closer.name === name);
+    const [closer] = at < 0 ? [] : this.#closers.splice(at, 1);
+    await closer?.close();
+  }
+
   /** Closes everything; one failure does not stop the rest. @returns what failed. */
   async close(): Promise<{ name: string; error: unknown }[]> {
     const failures: { name: string; error: unknown }[] = [];
-    for (const { name, close } of this.#closers.splice(0).reverse()) {
+    for (let closer = this.#closers.pop(); closer !== undefined; closer = this.#closers.pop()) {
       try {
-        await close();
+        await closer.close();
       } catch (error) {
-        failures.push({ name, error });
+        failures.push({ name: closer.name, error });
       }
     }
     return failures;

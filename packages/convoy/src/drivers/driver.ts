@@ -83,6 +83,8 @@ export interface VolumeState {
   driver: string;
   /** Random id (R20); made at the first change for volumes that v0.5.2 made, empty until then. */
   id: string;
+  /** Id of the volume whose backup this one was restored from (R20). */
+  ancestorId?: string;
   /** Bytes; 0 where volumes have no size. */
   size: number;
   /** Empty while not mounted. */

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { encode, encodeEntries } from "./encode.ts";
 
@@ -40,4 +41,14 @@ test("entries written piece by piece are the same text as written at once", () =
   ];
   expect([...encodeEntries(entries)].join("")).toBe(encode(new Map(entries)));
   expect([...encodeEntries([])].join("")).toBe("{}");
+});
+
+test("whatever is written reads back as it was, with nothing that HTML could take for its own", () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+      const text = encode(value);
+      expect(JSON.stringify(JSON.parse(text))).toBe(JSON.stringify(value));
+      expect(text).not.toMatch(/[<>&\u2028\u2029]/);
+    }),
+  );
 });

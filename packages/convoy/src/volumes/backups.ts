@@ -85,6 +85,7 @@ function toSubject(driver: Driver, volume: VolumeState | undefined, name: string
       // Convoy v0.5.2 always writes 0 for vfs.
       size: driver.abilities.size ? volume.size : 0,
       createdTime: volume.createdTime,
+      ...(volume.ancestorId !== undefined && { ancestorId: volume.ancestorId }),
     },
     snapshot: { name, id: snapshot.id, createdTime: snapshot.createdTime },
   };

@@ -2,6 +2,7 @@ import type { MessagePort } from "node:worker_threads";
 import { ConvoyError } from "../../errors.ts";
 import { serveTasks } from "../../host/workers/index.ts";
 import { TreeWriter } from "./extract/tree-writer.ts";
+import { release } from "./release.ts";
 import { TarReader } from "./tar/reader.ts";
 
 export interface ExtractInput {
@@ -35,6 +36,7 @@ serveTasks<ExtractTasks>({
             if (piece === null) resolve();
             else {
               reader.push(Buffer.from(piece.buffer, piece.byteOffset, piece.length));
+              release(piece);
               context.progress(writer.bytes);
             }
           } catch (error) {

@@ -1,5 +1,6 @@
 import { serveTasks } from "../../host/workers/index.ts";
 import { inflateMember } from "./gzip/inflate.ts";
+import { LARGE, release } from "./release.ts";
 import { makePiece } from "./write/make-piece.ts";
 import type { FileSlice, PieceInput, PieceOutput } from "./write/piece.ts";
 import { sparseRanges } from "./write/sparse-ranges.ts";
@@ -19,19 +20,19 @@ export type PieceTasks = {
   };
 };
 
-/** Below this, zlib's result may lie in a pool that cannot be moved to another thread. */
-const MOVABLE = 256 * 1024;
-
 serveTasks<PieceTasks>({
   makePiece(input, context) {
     const output = makePiece(input);
+    release(input.inline);
     context.transfer.push(output.member.buffer, output.digests.buffer);
     return output;
   },
   sparseRanges: ({ root, file }) => sparseRanges(root, file),
   inflateMember({ member, where }, context) {
     const data = inflateMember(Buffer.from(member.buffer, member.byteOffset, member.length), where);
-    const output = data.length < MOVABLE ? new Uint8Array(data) : (data as Uint8Array<ArrayBuffer>);
+    release(member);
+    // A small result may lie in a pool, which cannot be moved to another thread.
+    const output = data.length < LARGE ? new Uint8Array(data) : (data as Uint8Array<ArrayBuffer>);
     context.transfer.push(output.buffer);
     return output;
   },

@@ -34,6 +34,7 @@ export function toVolumeState(
     name: record.Name,
     driver: "vfs",
     id: extra.identity?.ID ?? record.VolumeID ?? "",
+    ...(extra.identity?.Ancestor && { ancestorId: extra.identity.Ancestor }),
     size: record.PrepareForVM ? record.Size : 0,
     mountPoint,
     createdTime: record.CreatedTime,

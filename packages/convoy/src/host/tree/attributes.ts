@@ -42,12 +42,16 @@ function cannotKeep(name: string, path: Buffer, cause: unknown): unknown {
 /**
  * Gives an open file or directory its attributes; times last, so call it when the content is complete. A change of the
  * owner clears set-uid bits and capabilities, an ACL changes the mode: hence the order.
+ * @param present what `fd` is now: what is right already is not written again (each is a transaction on the disk)
  */
-export function applyAttributes(fd: number, attributes: Attributes, path: Buffer): void {
-  try {
-    sys.fchown(fd, attributes.uid, attributes.gid);
-  } catch (error) {
-    throw cannotOwn(attributes, path, error);
+export function applyAttributes(fd: number, attributes: Attributes, present: sys.Stat, path: Buffer): void {
+  const isOwnerRight = present.uid === attributes.uid && present.gid === attributes.gid;
+  if (!isOwnerRight) {
+    try {
+      sys.fchown(fd, attributes.uid, attributes.gid);
+    } catch (error) {
+      throw cannotOwn(attributes, path, error);
+    }
   }
   for (const [name, value] of attributes.xattrs) {
     try {
@@ -56,7 +60,8 @@ export function applyAttributes(fd: number, attributes: Attributes, path: Buffer
       throw cannotKeep(name, path, error);
     }
   }
-  sys.fchmod(fd, attributes.mode);
+  const isModeRight = isOwnerRight && attributes.xattrs.size === 0 && (present.mode & 0o7777) === attributes.mode;
+  if (!isModeRight) sys.fchmod(fd, attributes.mode);
   sys.futimens(fd, attributes.mtimeNs, attributes.mtimeNs);
 }
 

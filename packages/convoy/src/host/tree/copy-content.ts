@@ -9,8 +9,6 @@ const WRITEBACK_BYTES = 8 << 20;
 const REFLINK_TRIES = 8;
 
 export interface CopiedContent {
-  /** Bytes; fewer than asked for if the file shrank. */
-  size: number;
   sparse: boolean;
   /** Undefined for content that shares the source's blocks and was not read. */
   checksum: string | undefined;
@@ -37,7 +35,7 @@ export class ContentCopier {
       if (sys.reflink(from, to)) {
         this.reflinked = true;
         this.#onPiece(stat.size);
-        return { size: sys.fstat(to).size, sparse: mayHaveHoles, checksum: undefined };
+        return { sparse: mayHaveHoles, checksum: undefined };
       }
       this.#refused++;
       if (!this.reflinked && this.#refused >= REFLINK_TRIES) this.#reflink = false;
@@ -63,7 +61,7 @@ export class ContentCopier {
       this.#onPiece(length);
       if (length < CHECKSUM_PIECE) break;
     }
-    return { size: done, sparse: false, checksum: checksum.finish() };
+    return { sparse: false, checksum: checksum.finish() };
   }
 
   #copySparse(from: number, to: number, size: number): CopiedContent {
@@ -97,7 +95,7 @@ export class ContentCopier {
       this.#onPiece(length);
     }
     sys.ftruncate(to, size);
-    return { size, sparse, checksum: checksum.finish() };
+    return { sparse, checksum: checksum.finish() };
   }
 
   /** Fills the buffer from `at` on; less than `length` only at the end of the file. */

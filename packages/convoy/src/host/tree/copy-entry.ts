@@ -1,7 +1,7 @@
 import { ConvoyError, errnoOf } from "../../errors.ts";
 import * as sys from "../sys.ts";
 import { applyAttributes, applyAttributesAt, attributesOf, handlePathAt } from "./attributes.ts";
-import type { ContentCopier, CopiedContent } from "./copy-content.ts";
+import type { ContentCopier } from "./copy-content.ts";
 import type { TreeEntry } from "./entry.ts";
 import type { ManifestEntry } from "./manifest.ts";
 import { shown } from "./walk.ts";
@@ -61,17 +61,26 @@ export function openSource(dirfd: number, name: Buffer, flags: number): number {
 
 /**
  * Copies a regular file.
- * @returns undefined if there is no such file any more, or something else in its place; the target has none then
+ * @param isDone asked once the file is open: true if nothing is to be copied (the file has been linked or left out)
+ * @returns undefined if there is no regular file of this name; `done` if `isDone` said so
  */
-export function copyFile(place: Place, content: ContentCopier): CopiedFile | undefined {
+export function copyFile(
+  place: Place,
+  content: ContentCopier,
+  isDone: (stat: sys.Stat) => boolean,
+): CopiedFile | "done" | undefined {
   for (let attempt = 0; ; attempt++) {
-    const copied = copyFileOnce(place, content);
-    if (copied === undefined || copied.stable || attempt === REREADS) return copied;
+    const copied = copyFileOnce(place, content, isDone);
+    if (copied === undefined || copied === "done" || copied.stable || attempt === REREADS) return copied;
     sys.unlinkat(place.to, place.name);
   }
 }
 
-function copyFileOnce(place: Place, content: ContentCopier): CopiedFile | undefined {
+function copyFileOnce(
+  place: Place,
+  content: ContentCopier,
+  isDone: (stat: sys.Stat) => boolean,
+): CopiedFile | "done" | undefined {
   let from: number;
   try {
     from = openSource(place.from, place.name, sys.O.RDONLY | sys.O.NOFOLLOW | sys.O.NONBLOCK);
@@ -82,32 +91,30 @@ function copyFileOnce(place: Place, content: ContentCopier): CopiedFile | undefi
   try {
     const stat = sys.fstat(from);
     if ((stat.mode & sys.S.IFMT) !== sys.S.IFREG) return undefined;
+    if (isDone(stat)) return "done";
     if (!Number.isSafeInteger(stat.size)) {
       throw new ConvoyError("UNSUPPORTED", `'${shown(place.path)}' has ${stat.size} bytes; at most 2^53 are allowed`);
     }
     const entry = entryOf("file", place.path, stat, sys.fxattrs(from));
-    const copied = writeCopy(place, from, stat, entry, content);
-    entry.size = copied.size;
-    if (copied.sparse) entry.sparse = true;
-    if (copied.checksum !== undefined) entry.checksum = copied.checksum;
+    writeCopy(place, from, stat, entry, content);
     return { entry, stat, stable: isSameState(stat, sys.fstat(from)) };
   } finally {
     sys.close(from);
   }
 }
 
-function writeCopy(
-  place: Place,
-  from: number,
-  stat: sys.Stat,
-  entry: ManifestEntry,
-  content: ContentCopier,
-): CopiedContent {
-  const to = sys.openat(place.to, place.name, sys.O.WRONLY | sys.O.CREAT | sys.O.EXCL | sys.O.NOFOLLOW, 0o600);
+/** Completes `entry` with what is known of the content. */
+function writeCopy(place: Place, from: number, stat: sys.Stat, entry: ManifestEntry, content: ContentCopier): void {
+  const flags = sys.O.WRONLY | sys.O.CREAT | sys.O.EXCL | sys.O.NOFOLLOW;
+  const to = sys.openat(place.to, place.name, flags, stat.mode & 0o777);
   try {
     const copied = content.copy(from, to, stat);
-    applyAttributes(to, attributesOf(stat, entry.xattrs ?? new Map()), place.path);
-    return copied;
+    const written = sys.fstat(to);
+    applyAttributes(to, attributesOf(stat, entry.xattrs ?? new Map()), written, place.path);
+    // Less than `stat` said if the file shrank meanwhile.
+    entry.size = written.size;
+    if (copied.sparse) entry.sparse = true;
+    if (copied.checksum !== undefined) entry.checksum = copied.checksum;
   } finally {
     sys.close(to);
   }

@@ -6,6 +6,8 @@ import { DirChain, OPEN_DIRECTORY } from "./dir-chain.ts";
 import type { RemoveRequest } from "./tasks.ts";
 import { joinPath, MountBoundary, shown } from "./walk.ts";
 
+const IS_ROOT = process.geteuid?.() === 0;
+
 /** A directory that is being emptied. */
 interface Emptying {
   name: Buffer;
@@ -75,7 +77,7 @@ function emptyDirectory(rootFd: number, rootPath: string, context: TaskContext<P
 
 function open(chain: DirChain, name: Buffer, path: Buffer): Emptying {
   // Root needs no permission; others could not remove what lies in their own read-only directories.
-  if (process.geteuid?.() !== 0 && (sys.fstat(chain.fd).mode & 0o300) !== 0o300) sys.fchmod(chain.fd, 0o700);
+  if (!IS_ROOT && (sys.fstat(chain.fd).mode & 0o300) !== 0o300) sys.fchmod(chain.fd, 0o700);
   return { name, path, entries: sys.readDirectory(chain.fd) };
 }
 

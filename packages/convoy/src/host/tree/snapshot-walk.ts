@@ -39,7 +39,7 @@ interface Copying {
   /** As it was directly before it was last listed. */
   listed: sys.Stat;
   /** Still to be copied, the last first. */
-  pending: Buffer[];
+  pending: sys.DirEntry[];
   /** Names that were listed so far, as latin1. */
   seen: Set<string>;
   rereads: number;
@@ -103,11 +103,11 @@ class SnapshotWalk {
     this.#enter(Buffer.alloc(0), root);
     for (let current = this.#stack.at(-1); current !== undefined; current = this.#stack.at(-1)) {
       this.#context.throwIfCancelled();
-      const name = current.pending.pop();
-      const path = name === undefined ? current.path : joinPath(current.path, name);
+      const next = current.pending.pop();
+      const path = next === undefined ? current.path : joinPath(current.path, next.name);
       try {
-        if (name === undefined) this.#leave(current);
-        else if (!this.#copy(name, path)) current.seen.delete(name.toString("latin1"));
+        if (next === undefined) this.#leave(current);
+        else if (!this.#copy(next, path)) current.seen.delete(next.name.toString("latin1"));
       } catch (error) {
         throw copyError(error, path);
       }
@@ -133,20 +133,22 @@ class SnapshotWalk {
   }
 
   /** Names in the present directory that are not in `seen` yet, to be taken from the end: files, then directories. */
-  #listNew(seen: Set<string>): Buffer[] {
-    const files: Buffer[] = [];
-    const directories: Buffer[] = [];
-    for (const { name, type } of listSorted(this.#source.fd)) {
-      const key = name.toString("latin1");
+  #listNew(seen: Set<string>): sys.DirEntry[] {
+    const files: sys.DirEntry[] = [];
+    const directories: sys.DirEntry[] = [];
+    for (const entry of listSorted(this.#source.fd)) {
+      const key = entry.name.toString("latin1");
       if (seen.has(key)) continue;
       seen.add(key);
-      (type === sys.S.IFDIR ? directories : files).push(name);
+      (entry.type === sys.S.IFDIR ? directories : files).push(entry);
     }
     return [...directories.reverse(), ...files.reverse()];
   }
 
   /** @returns false if there is nothing of that name any more */
-  #copy(name: Buffer, path: Buffer): boolean {
+  #copy({ name, type }: sys.DirEntry, path: Buffer): boolean {
+    // Files are opened at once; if the name stands for something else by now, the following finds out.
+    if (type === sys.S.IFREG && this.#copyFile(name, path)) return true;
     let stat: sys.Stat;
     try {
       stat = sys.lstatat(this.#source.fd, name);
@@ -154,15 +156,23 @@ class SnapshotWalk {
       if (isVanished(error)) return false;
       throw error;
     }
-    const type = stat.mode & sys.S.IFMT;
-    if (this.#boundary.isCrossedBy(stat)) return this.#skipMount(name, path, stat);
-    if (type === sys.S.IFDIR) return this.#descend(name, path);
-    if (type === sys.S.IFSOCK) {
+    if (this.#isDone(name, path, stat)) return true;
+    const present = stat.mode & sys.S.IFMT;
+    if (present === sys.S.IFDIR) return this.#descend(name, path);
+    return present === sys.S.IFREG ? this.#copyFile(name, path) : this.#copySpecial(name, path, stat);
+  }
+
+  /** Leaves out what does not belong into a snapshot, and links further names of what was copied. */
+  #isDone(name: Buffer, path: Buffer, stat: sys.Stat): boolean {
+    if (this.#boundary.isCrossedBy(stat)) {
+      this.#skipMount(name, path, stat);
+      return true;
+    }
+    if ((stat.mode & sys.S.IFMT) === sys.S.IFSOCK) {
       this.#skipped.add(`${shown(path)} (socket)`);
       return true;
     }
-    if (this.#linkToFirst(name, path, stat)) return true;
-    return type === sys.S.IFREG ? this.#copyFile(name, path) : this.#copySpecial(name, path, stat);
+    return (stat.mode & sys.S.IFMT) !== sys.S.IFDIR && this.#linkToFirst(name, path, stat);
   }
 
   #descend(name: Buffer, path: Buffer): boolean {
@@ -176,7 +186,8 @@ class SnapshotWalk {
     const stat = sys.fstat(from);
     if (this.#boundary.isCrossedBy(stat, from)) {
       sys.close(from);
-      return this.#skipMount(name, path, stat);
+      this.#skipMount(name, path, stat);
+      return true;
     }
     this.#source.push(name, from, stat);
     sys.mkdirat(this.#target.fd, name, 0o700);
@@ -187,20 +198,19 @@ class SnapshotWalk {
   }
 
   /** A mounted directory stays as an empty directory: the place to mount it again. */
-  #skipMount(name: Buffer, path: Buffer, stat: sys.Stat): boolean {
+  #skipMount(name: Buffer, path: Buffer, stat: sys.Stat): void {
     this.#skipped.add(`${shown(path)} (another file system is mounted there)`);
-    if ((stat.mode & sys.S.IFMT) !== sys.S.IFDIR) return true;
+    if ((stat.mode & sys.S.IFMT) !== sys.S.IFDIR) return;
     const entry = entryOf("directory", path, stat, new Map());
     sys.mkdirat(this.#target.fd, name, 0o700);
     const fd = sys.openat(this.#target.fd, name, OPEN_DIRECTORY);
     try {
-      applyAttributes(fd, attributesOf(stat, new Map()), path);
+      applyAttributes(fd, attributesOf(stat, new Map()), sys.fstat(fd), path);
     } finally {
       sys.close(fd);
     }
     this.#manifest.add(entry);
     this.#directories++;
-    return true;
   }
 
   /** @returns false if this is the inode's first name, or it cannot be linked and is to be copied */
@@ -218,8 +228,9 @@ class SnapshotWalk {
 
   #copyFile(name: Buffer, path: Buffer): boolean {
     const place = { from: this.#source.fd, to: this.#target.fd, name, path };
-    const copied = copyFile(place, this.#content);
+    const copied = copyFile(place, this.#content, (stat) => this.#isDone(name, path, stat));
     if (copied === undefined) return false;
+    if (copied === "done") return true;
     this.#manifest.add(copied.entry);
     this.#links.add(copied.stat, copied.entry);
     this.#files++;
@@ -242,7 +253,8 @@ class SnapshotWalk {
       current.stable = false;
     }
     if (!current.stable) this.#unstable.add(shown(current.path));
-    applyAttributes(this.#target.fd, attributesOf(current.stat, current.entry.xattrs ?? new Map()), current.path);
+    const attributes = attributesOf(current.stat, current.entry.xattrs ?? new Map());
+    applyAttributes(this.#target.fd, attributes, sys.fstat(this.#target.fd), current.path);
     this.#stack.pop();
     const parent = this.#stack.at(-1);
     if (parent === undefined) return;

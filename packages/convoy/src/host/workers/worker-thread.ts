@@ -22,6 +22,8 @@ export class WorkerThread {
       name,
       // Descriptors are the process's and are closed by number through other calls than node:fs.
       trackUnmanagedFds: false,
+      // The rest of the command line (--inspect, --eval, …) is the main thread's.
+      execArgv: process.execArgv.filter((flag) => flag.startsWith("--conditions=")),
     });
     this.#worker.unref();
     this.#worker.on("message", (message: WorkerMessage) => this.#receive(message));

@@ -1,4 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
+import { ConvoyError } from "../../errors.ts";
 import { silentLog } from "../../host/log.ts";
 import { FakeVolumes, fakeVolume, TIME } from "../testing/fake-volumes.ts";
 import { RunningServer } from "../testing/running-server.ts";
@@ -163,10 +164,22 @@ test("--docker-scope global is told to the engine", async () => {
   expect(await post("VolumeDriver.Capabilities")).toEqual({ Capabilities: { Scope: "global" } });
 });
 
+test("R13: what to do about a creation that takes long stands in Err, which is all that Docker shows", async () => {
+  const volumes = await start();
+  volumes.failure = new ConvoyError("OPERATION_RUNNING", "Volume dv1 is still being created", {
+    hint: "Repeat later.",
+  });
+  expect(await post("VolumeDriver.Create", { Name: "dv1" })).toEqual({
+    Err: "Volume dv1 is still being created. Repeat later.",
+  });
+});
+
 test("a crash inside a handler is an Err, and the daemon lives on", async () => {
   const volumes = await start();
   volumes.failure = new TypeError("x is not a function");
-  expect(await post("VolumeDriver.List")).toEqual({ Err: "Internal error: x is not a function" });
+  expect(await post("VolumeDriver.List")).toEqual({
+    Err: "Internal error: x is not a function. The daemon's log has more about it.",
+  });
   volumes.failure = undefined;
   expect(await post("VolumeDriver.List")).toEqual({ Volumes: [] });
 });

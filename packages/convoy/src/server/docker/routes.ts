@@ -1,4 +1,4 @@
-import { isValidName } from "node-convoy/wire";
+import { type ErrorCode, isValidName } from "node-convoy/wire";
 import { ConvoyError, isConvoyError } from "../../errors.ts";
 import type { Logger } from "../../host/log.ts";
 import type { VolumesApi } from "../../volumes/api.ts";
@@ -78,7 +78,7 @@ export function dockerRoutes(volumes: VolumesApi, settings: DockerSettings, log:
     route("VolumeDriver.Capabilities", log, async () => ({ Capabilities: { Scope: settings.scope } })),
     route("VolumeDriver.List", log, async () => {
       const listed = await withLimit(volumes.list(), READ_LIMIT_MS, "Listing the volumes takes too long");
-      return { Volumes: listed.sort((a, b) => (a.name < b.name ? -1 : 1)).map(listedVolume) };
+      return { Volumes: listed.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(listedVolume) };
     }),
     call("Create", DOCKER_LIMIT_MS + 5_000, create),
     settings.ignoreDelete
@@ -119,10 +119,27 @@ function route(name: string, log: Logger, handler: (request: RouteRequest) => Pr
       } catch (thrown) {
         const error = toConvoyError(thrown);
         logError(log.child({ operation: name }), error);
-        return pluginReply({ Err: error.message });
+        return pluginReply({ Err: textFor(error) });
       }
     },
   };
+}
+
+/** Errors that v0.5.2 had too keep its text alone. */
+const AS_BEFORE: readonly ErrorCode[] = [
+  "VOLUME_NOT_FOUND",
+  "VOLUME_MOUNTED",
+  "VOLUME_EXISTS",
+  "INVALID_NAME",
+  "INVALID_URL",
+  "DRIVER_NOT_FOUND",
+  "BACKUP_NOT_FOUND",
+];
+
+/** `Err` is all that Docker's user gets to see, so what to do next has to stand in it. */
+function textFor(error: ConvoyError): string {
+  if (error.hint === undefined || AS_BEFORE.includes(error.code)) return error.message;
+  return `${error.message}. ${error.hint}`;
 }
 
 function pluginReply(value: unknown): Reply {

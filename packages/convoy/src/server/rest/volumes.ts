@@ -23,7 +23,7 @@ export function volumeRoutes(volumes: VolumesApi): Route[] {
   return [
     queryRoute("/volumes/list", volumeListRequest, async ({ driver, detached }) => {
       if (detached === "1") return listDetached(volumes);
-      const sorted = (await volumes.list()).sort((a, b) => (a.name < b.name ? -1 : 1));
+      const sorted = (await volumes.list()).toSorted((a, b) => (a.name < b.name ? -1 : 1));
       return jsonEntries(
         lazily(sorted, (volume) => (driver === "1" ? driverInfo(volume.info, volume.driver) : volumeRecord(volume))),
       );

@@ -3,6 +3,10 @@ import type { Dir } from "../../host/dir.ts";
 
 /** More known directories than this are forgotten; the price is an fsync that was not needed. */
 const REMEMBERED = 10_000;
+/** As in v0.5.2: so many empty parents go with an object. */
+const EMPTY_PARENTS = 10;
+/** `convoy-objectstore` and the directories directly in it stay when they are empty. */
+const KEPT_LEVELS = 2;
 
 /** The directories from a store's base down to an object's parent, all held open. */
 export interface Chain {
@@ -69,5 +73,20 @@ export class Chains {
     await parent.sync();
     if (this.#durable.size >= REMEMBERED) this.#durable.clear();
     this.#durable.set(dir.path, identity);
+  }
+}
+
+/** Removes the directories that a deletion has left empty, from the object's parent upwards. */
+export async function removeEmpty(chain: Chain): Promise<void> {
+  const last = Math.max(KEPT_LEVELS, chain.names.length - EMPTY_PARENTS);
+  for (let level = chain.names.length; level > last; level -= 1) {
+    try {
+      await chain.dirs[level - 1]!.removeDir(chain.names[level - 1]!);
+    } catch (error) {
+      const code = errnoOf(error);
+      // Somebody has put something in, or it is a mount point: it stays.
+      if (code === "ENOTEMPTY" || code === "EEXIST" || code === "EBUSY") return;
+      throw error;
+    }
   }
 }

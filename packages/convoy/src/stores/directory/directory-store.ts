@@ -1,6 +1,6 @@
 import { readlink } from "node:fs/promises";
 import { ConvoyError, errnoOf } from "../../errors.ts";
-import { Dir } from "../../host/dir.ts";
+import type { Dir } from "../../host/dir.ts";
 import type { Logger } from "../../host/log.ts";
 import { verifyMarker } from "../../host/marker.ts";
 import type { MarkerMemory } from "../../host/root.ts";
@@ -8,7 +8,8 @@ import type { Body } from "../body.ts";
 import { throwIfAborted } from "../cancel.ts";
 import { keyParts } from "../key.ts";
 import type { CallOptions, ObjectInfo, PutOptions, Store } from "../store.ts";
-import { type Chain, Chains } from "./chain.ts";
+import { openBase } from "./base.ts";
+import { type Chain, Chains, removeEmpty } from "./chain.ts";
 import { baseMissing, directoryError } from "./errors.ts";
 import { FileBody } from "./read.ts";
 import { openTemporary, removeAbandoned } from "./temporary.ts";
@@ -18,12 +19,6 @@ import { writeBody } from "./write.ts";
 /** Everything of Convoy lies below this directory of the base; the name is part of the format. */
 const TOP = "convoy-objectstore";
 const MARKER_PLACE = [TOP, ".convoy"] as const;
-/** Opening the base takes no longer on a share that answers. */
-const OPEN_LIMIT_MS = 30_000;
-/** As in v0.5.2: so many empty parents go with an object. */
-const EMPTY_PARENTS = 10;
-/** `convoy-objectstore` and the directories directly in it stay when they are empty. */
-const KEPT_LEVELS = 2;
 /** How often a put makes its directories anew because a concurrent delete found them empty. */
 const PUT_ATTEMPTS = 100;
 
@@ -66,14 +61,7 @@ export class DirectoryStore implements Store {
    * @throws UNREACHABLE if it is not there or does not answer in time
    */
   static async open(options: DirectoryStoreOptions): Promise<DirectoryStore> {
-    let base: Dir;
-    try {
-      base = await openInTime(options.path);
-    } catch (error) {
-      const code = errnoOf(error);
-      if (code === "ENOENT" || code === "ENOTDIR") throw baseMissing(options.path, error);
-      throw directoryError(error, "open", options.path);
-    }
+    const base = await openBase(options.path);
     try {
       return new DirectoryStore(base, await readlink(base.handlePath), options);
     } catch (error) {
@@ -295,38 +283,4 @@ export class DirectoryStore implements Store {
       hint: "Links, FIFOs and devices are not read in a store; find out who put it there and remove it.",
     });
   }
-}
-
-/** Removes the directories that the deletion has left empty, from the object's parent upwards. */
-async function removeEmpty(chain: Chain): Promise<void> {
-  const last = Math.max(KEPT_LEVELS, chain.names.length - EMPTY_PARENTS);
-  for (let level = chain.names.length; level > last; level -= 1) {
-    try {
-      await chain.dirs[level - 1]!.removeDir(chain.names[level - 1]!);
-    } catch (error) {
-      const code = errnoOf(error);
-      // Somebody has put something in, or it is a mount point: it stays.
-      if (code === "ENOTEMPTY" || code === "EEXIST" || code === "EBUSY") return;
-      throw error;
-    }
-  }
-}
-
-async function openInTime(path: string): Promise<Dir> {
-  const opening = Dir.open(path);
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<"late">((resolve) => {
-    timer = setTimeout(() => resolve("late"), OPEN_LIMIT_MS);
-  });
-  try {
-    const first = await Promise.race([opening, late]);
-    if (first !== "late") return first;
-  } finally {
-    clearTimeout(timer);
-  }
-  // Whenever it answers after all, the handle is given back.
-  opening.then((dir) => dir.close()).catch(() => undefined);
-  throw new ConvoyError("UNREACHABLE", `${path} did not answer within ${OPEN_LIMIT_MS / 1000} s`, {
-    hint: "The disk or share that it lies on hangs; look after the mount or its server.",
-  });
 }

@@ -64,7 +64,7 @@ export function statusOf(error: unknown): number | undefined {
 
 /** The one answer that means "absent" (R19). A HEAD has no body, so its 404 is not enough. */
 export function isNoSuchKey(error: unknown): boolean {
-  return statusOf(error) === 404;
+  return codeOf(error as ServiceError) === "NoSuchKey" && statusOf(error) === 404;
 }
 
 export function isServiceCode(error: unknown, code: string): boolean {

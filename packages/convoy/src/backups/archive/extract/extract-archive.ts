@@ -40,7 +40,8 @@ export async function extractArchive(
   { body, target, expect, totalBytes }: ExtractArchiveRequest,
   context: OperationContext,
 ): Promise<ExtractedArchive> {
-  const root = await open(target.directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  // The directory is the caller's own and may be a /proc/self/fd path, which is a link.
+  const root = await open(target.directory, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     const writer = new TarWriterThread({ root: root.fd, reserveBytes: target.reserveBytes, totalBytes }, context);
     const archive = { size: 0, sha: createHash("sha256") };

@@ -17,7 +17,8 @@ export async function* gunzip(
   const feeding = pipeline(async function* () {
     for await (const chunk of body) {
       fed += chunk.length;
-      yield chunk;
+      // The stream may still hold it when the next one is asked for, and then its maker may use it again.
+      yield Buffer.from(chunk);
     }
   }, inflater);
   // Looked at below; a failure also fails the iteration.

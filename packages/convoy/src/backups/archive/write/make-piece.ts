@@ -3,6 +3,7 @@ import * as sys from "../../../host/sys.ts";
 import { CHECKSUM_PIECE } from "../../../host/tree/entry.ts";
 import { deflatePiece } from "../gzip/deflate.ts";
 import { encodeMember } from "../gzip/member.ts";
+import { release } from "../release.ts";
 import { type FileSlice, type PieceInput, type PieceOutput, storedBytes } from "./piece.ts";
 import { openSnapshotFile, readFully } from "./snapshot-file.ts";
 
@@ -32,7 +33,11 @@ export function makePiece({ root, inline, items, size }: PieceInput): PieceOutpu
     digestAt += 32;
   }
   const data = buffer.subarray(0, at);
-  return { member: encodeMember(data, deflatePiece(data)), digests };
+  const deflated = deflatePiece(data);
+  const member = encodeMember(data, deflated);
+  // Parts that were stored are views of the buffer itself.
+  release(...deflated.filter((part) => part.buffer !== buffer.buffer));
+  return { member, digests };
 }
 
 /** Reads the data of one slice into `target`. @returns SHA-256 of the slice, holes read as zeros. */

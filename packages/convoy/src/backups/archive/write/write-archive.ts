@@ -7,6 +7,7 @@ import { readManifest } from "../../../host/tree/manifest.ts";
 import type { TreeSource } from "../../source.ts";
 import { inOrder } from "../in-order.ts";
 import { PIECES_IN_FLIGHT, piecePool } from "../pools.ts";
+import { release } from "../release.ts";
 import type { FileChecksum } from "./file-checksum.ts";
 import { type PlannedPiece, planPieces } from "./plan.ts";
 import { snapshotChanged } from "./snapshot-file.ts";
@@ -34,7 +35,10 @@ export interface ArchiveSummary {
 }
 
 export interface WrittenArchive {
-  /** The archive. Read it once, to its end; leaving early stops all work and gives everything back. */
+  /**
+   * The archive. Read it once, to its end; leaving early stops all work and gives everything back. A piece is valid
+   * only until the next one is asked for: its memory is given back then.
+   */
   readonly body: AsyncIterable<Uint8Array>;
   /** Set once `body` was read to its end. */
   summary: ArchiveSummary | undefined;
@@ -87,6 +91,7 @@ async function* produce(
         ...(totalBytes === undefined ? {} : { bytesTotal: totalBytes }),
       });
       yield member;
+      release(member);
     }
     finished({ ...summary, sha256: sha.digest("hex") });
   } finally {
