@@ -97,6 +97,8 @@ export function pattern(length: number, seed: number): Buffer {
   return bytes;
 }
 
+const BILLION = 1_000_000_000n;
+
 export interface DescribeOptions {
   /** Archives of tar's oldest kinds keep whole seconds only. */
   wholeSeconds?: boolean;
@@ -118,7 +120,9 @@ export async function describeTree(root: string, options: DescribeOptions = {}):
     const stats = await lstat(path, { bigint: true });
     const kind = Number(stats.mode) & 0o170000;
     if (kind === 0o140000) return;
-    const mtime = options.wholeSeconds ? stats.mtimeNs / 1_000_000_000n : stats.mtimeNs;
+    // Whole seconds are cut downwards, before 1970 as well.
+    const fraction = ((stats.mtimeNs % BILLION) + BILLION) % BILLION;
+    const mtime = options.wholeSeconds ? (stats.mtimeNs - fraction) / BILLION : stats.mtimeNs;
     let line = `mode=${(Number(stats.mode) >>> 0).toString(8)} owner=${stats.uid}:${stats.gid} mtime=${mtime}`;
     if (kind === 0o100000) {
       const first = inodes.get(stats.ino);

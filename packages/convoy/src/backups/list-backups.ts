@@ -33,6 +33,7 @@ export async function listBackups(
     });
   }
   return await withStore(engine, request, async (store) => {
+    context.progress({ phase: "listing" });
     const listing = new Listing(store, engine.cache, context);
     const volumes = request.volume === "" ? await listVolumes(store, context) : [request.volume];
     const lists = await mapLimited(volumes, PARALLEL, (volume) => listing.volume(volume, request.volume !== ""));
@@ -49,7 +50,6 @@ class Listing {
   readonly #context: OperationContext;
   readonly #reads = new Semaphore(PARALLEL);
   readonly #largeReads = new Semaphore(1);
-  #done = 0;
 
   constructor(store: Store, cache: CfgCache, context: OperationContext) {
     this.#store = store;
@@ -96,13 +96,15 @@ class Listing {
   ): Promise<BackupSummary | undefined> {
     const volume = volumeCfg.name;
     const backup = backupOfCfgKey(volume, info.key)!;
-    this.#context.progress({ phase: "listing", bytesDone: this.#done++ });
     try {
       const head = this.#cache.get(this.#store, info) ?? (await this.#read(volumeCfg, info, backup));
       if (head === undefined) return undefined;
       const summary = summarise(this.#store.url, volumeCfg, head);
       const problem = archives && archiveProblem(head, archives.get(archiveKey(volume, backup)));
-      return problem === undefined ? summary : { ...summary, problem };
+      if (problem === undefined) return summary;
+      // A deletion between the two listings looks the same; then the cfg is gone as well.
+      const cfg = await this.#store.stat(info.key, { signal: this.#context.signal });
+      return cfg === undefined ? undefined : { ...summary, problem };
     } catch (error) {
       const { message } = onlyThisObject(error);
       return unusable(this.#store.url, volume, backup, message, volumeCfg);

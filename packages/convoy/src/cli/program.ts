@@ -112,7 +112,7 @@ function checkCount(command: Command, given: readonly string[]): void {
   const missing = command.positionals.find(
     (name, at) => name.startsWith("<") && (!given[at] || (many && given.includes(""))),
   );
-  if (missing !== undefined) throw new UsageError(`missing argument: ${missing.replace("...", "")}`);
+  if (missing !== undefined) throw new UsageError(`missing argument: ${missing.replace(/[<>.]/g, "")}`);
   const extra = many ? undefined : given[command.positionals.length];
   if (extra !== undefined) throw new UsageError(`unexpected argument: ${extra}`);
 }

@@ -75,15 +75,8 @@ export function openVolumes(
     openStore: (url, endpoint) => openStore(url, { endpoint, memory: root, log }),
     identity: root,
     log,
-    protectedDirectories: async () => [root.dir.path, ...(await volumeTrees(drivers))],
   });
   return createVolumes({ drivers, engine, log, dockerRemove: dockerRemoveOf(settings.extra) });
-}
-
-/** Directories that hold volumes and their snapshots: no store may lie there (R26). */
-async function volumeTrees(drivers: readonly Driver[]): Promise<string[]> {
-  const infos = await Promise.all(drivers.map((driver) => driver.info()));
-  return infos.flatMap((info) => (info["Path"] === undefined ? [] : [info["Path"]]));
 }
 
 /** The server with the settings in force, not yet listening. */

@@ -7,7 +7,7 @@ import type { PieceTasks } from "./archive-pieces.worker.ts";
 const PIECE_THREADS = Math.min(Math.max(availableParallelism(), 2), 8);
 
 /** Pieces in the making at one time for one archive: enough to keep all threads busy while one is waited for. */
-export const PIECES_IN_FLIGHT = 2 * PIECE_THREADS + 1;
+export const PIECES_IN_FLIGHT = PIECE_THREADS + 2;
 
 /** One pool for all archives of the process; threads exist only while there is work. */
 export const piecePool = new WorkerPool<PieceTasks>({

@@ -47,6 +47,7 @@ export const deleteCommand: Command = {
       }
     }
     if (failure !== undefined) throw failure;
+    if (context.json) return 0;
     return {
       body: "",
       text: () => `${reference ? "Forgotten" : "Deleted"}: ${names.join(", ")}`,

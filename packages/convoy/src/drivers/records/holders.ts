@@ -133,6 +133,26 @@ export class Holders {
     }
   }
 
+  /** Volumes that this root has a holders' file for. */
+  async volumesOfRoot(state: Dir): Promise<Set<string>> {
+    const all = await state.trySub("holders");
+    if (all === undefined) return new Set();
+    try {
+      const volumes = await all.list();
+      const own = new Set<string>();
+      const look = async (volume: string) => {
+        const dir = await all.trySub(volume);
+        if (dir === undefined) return;
+        if ((await dir.stat(this.#identity.id)) !== undefined) own.add(volume);
+        await dir.close();
+      };
+      for (let i = 0; i < volumes.length; i += 64) await Promise.all(volumes.slice(i, i + 64).map(look));
+      return own;
+    } finally {
+      await all.close();
+    }
+  }
+
   /**
    * After a reboot of this machine: Docker's and legacy holders of this root are void, mounts by hand are renewed.
    * @returns true if the file was of an earlier boot.

@@ -1,9 +1,9 @@
-import type { BigIntStats } from "node:fs";
 import { ConvoyError, errnoOf, isConvoyError, messageOf } from "../../errors.ts";
 import type { Dir } from "../../host/dir.ts";
 import { type FileLock, lockFile } from "../../host/file-lock.ts";
 import { goJson } from "../../host/go-json.ts";
 import { KeyedMutex } from "../../host/keyed-mutex.ts";
+import { type FileMark, sameMark, scanFiles } from "./scan.ts";
 
 /** What every driver's volume record has. Unknown fields stay in the object and survive a rewrite (R1). */
 export interface BaseRecord {
@@ -22,14 +22,14 @@ const LOCK_WAIT_MS = 15_000;
 const RACY_NS = 2_000_000_000n;
 
 interface Cached<R> {
-  ino: bigint;
-  mtimeNs: bigint;
-  ctimeNs: bigint;
-  size: bigint;
+  mark: FileMark;
   /** False while the file was too young when it was read to tell a later change by its times. */
   settled: boolean;
   result: ListedRecord<R>;
 }
+
+/** From this many records on they are read in a thread. */
+const SCAN_FROM = 200;
 
 interface Listing<R> {
   mtimeNs: bigint;
@@ -111,10 +111,10 @@ export class RecordFiles<R extends BaseRecord> {
     const known = this.#listing;
     if (known?.settled && known.ino === self.ino && known.mtimeNs === self.mtimeNs) return known.records;
     const names = (await dir.list()).flatMap((file) => this.#nameOf(file)).sort();
-    const records = await mapLimited(names, 64, (name) => this.#readCached(dir, name, now));
-    const present = records.filter((record) => record !== undefined);
     const kept = new Set(names);
     for (const name of this.#cache.keys()) if (!kept.has(name)) this.#cache.delete(name);
+    const present =
+      names.length > SCAN_FROM ? await this.#scan(dir, names, now) : await this.#readEach(dir, names, now);
     this.#listing = {
       ino: self.ino,
       mtimeNs: self.mtimeNs,
@@ -122,6 +122,42 @@ export class RecordFiles<R extends BaseRecord> {
       records: present,
     };
     return present;
+  }
+
+  async #readEach(dir: Dir, names: readonly string[], now: bigint): Promise<ListedRecord<R>[]> {
+    const records = await Promise.all(names.map((name) => this.#readCached(dir, name, now)));
+    return records.filter((record) => record !== undefined);
+  }
+
+  /** Reads what is new or changed in one go, in a thread. */
+  async #scan(dir: Dir, names: readonly string[], now: bigint): Promise<ListedRecord<R>[]> {
+    const known = names.map((name) => {
+      const cached = this.#cache.get(name);
+      return cached?.settled ? cached.mark : undefined;
+    });
+    const files = names.map((name) => this.fileName(name));
+    for (const { file, mark, text, problem } of await scanFiles(dir, files, known, MAX_RECORD)) {
+      const [name] = this.#nameOf(file);
+      const read = () => {
+        if (text === undefined) throw this.#damaged(dir, name!, problem ?? "it cannot be read");
+        return this.#parse(dir, name!, text);
+      };
+      this.#keep(name!, mark, now, this.#listed(name!, read));
+    }
+    return names.flatMap((name) => this.#cache.get(name)?.result ?? []);
+  }
+
+  #listed(name: string, read: () => R): ListedRecord<R> {
+    try {
+      return { name, record: read() };
+    } catch (error) {
+      if (!isConvoyError(error, "RECORD_DAMAGED")) throw error;
+      return { name, problem: error };
+    }
+  }
+
+  #keep(name: string, mark: FileMark, now: bigint, result: ListedRecord<R>): void {
+    this.#cache.set(name, { mark, settled: now - mark.ctimeNs > RACY_NS, result });
   }
 
   #nameOf(file: string): string[] {
@@ -133,7 +169,7 @@ export class RecordFiles<R extends BaseRecord> {
     const stats = await dir.stat(this.fileName(name));
     if (stats === undefined) return undefined;
     const cached = this.#cache.get(name);
-    if (cached?.settled && isSame(cached, stats)) return cached.result;
+    if (cached?.settled && sameMark(cached.mark, stats)) return cached.result;
     let result: ListedRecord<R>;
     try {
       const record = await this.read(dir, name);
@@ -144,7 +180,7 @@ export class RecordFiles<R extends BaseRecord> {
       result = { name, problem: error };
     }
     const { ino, mtimeNs, ctimeNs, size } = stats;
-    this.#cache.set(name, { ino, mtimeNs, ctimeNs, size, settled: now - ctimeNs > RACY_NS, result });
+    this.#keep(name, { ino, mtimeNs, ctimeNs, size }, now, result);
     return result;
   }
 
@@ -202,27 +238,4 @@ export function volumeExists(name: string, cause?: unknown): ConvoyError {
     cause,
     hint: `Look at it with 'convoy inspect ${name}', or choose another name.`,
   });
-}
-
-function isSame<R>(cached: Cached<R>, stats: BigIntStats): boolean {
-  return (
-    cached.ino === stats.ino &&
-    cached.mtimeNs === stats.mtimeNs &&
-    cached.ctimeNs === stats.ctimeNs &&
-    cached.size === stats.size
-  );
-}
-
-/** Maps with at most `limit` calls under way, keeping the order. */
-async function mapLimited<A, B>(items: readonly A[], limit: number, map: (item: A) => Promise<B>): Promise<B[]> {
-  const results = new Array<B>(items.length);
-  let next = 0;
-  const lane = async () => {
-    while (next < items.length) {
-      const index = next++;
-      results[index] = await map(items[index]!);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
-  return results;
 }

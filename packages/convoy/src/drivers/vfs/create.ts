@@ -57,6 +57,9 @@ type Begun = { taken: VolumeState } | { intent: Intent; details: CreateDetails }
 async function begin(context: VfsContext, share: OpenShare, spec: CreateSpec): Promise<Begun> {
   const { name } = spec;
   if ((await share.config.stat(context.records.fileName(name))) !== undefined) throw volumeExists(name);
+  // Of simultaneous creates one wins; for the rest the volume exists already (R13).
+  const open = await context.intents.list(share.state);
+  if (open.some((intent) => intent.Operation === "create" && intent.Volume === name)) throw volumeExists(name);
   await refuseIntents(context, share, `Creating volume ${name}`, (intent) => names(intent, name));
   const detached = await readDetached<VfsRecord>(share.state, name, checkRecord);
   if (detached !== undefined) return { taken: await takeBack(context, share, spec, detached.Record) };

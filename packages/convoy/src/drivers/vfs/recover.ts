@@ -1,4 +1,3 @@
-import { errnoOf } from "../../errors.ts";
 import type { OperationContext } from "../../host/operation.ts";
 import { removeTree } from "../../host/tree/remove.ts";
 import type { Intent } from "../records/intents.ts";
@@ -153,16 +152,10 @@ async function sweepTemporaries(share: OpenShare): Promise<void> {
 
 /** Renews this root's holders after a reboot and gives mounts that v0.5.2 left a holder of their own (R9). */
 async function renewHolders(context: VfsContext, share: OpenShare, op: OperationContext): Promise<void> {
+  const own = await context.holders.volumesOfRoot(share.state);
   for (const listed of await context.records.list(share.config)) {
-    if (!("record" in listed)) continue;
-    const { name, record } = listed;
-    const held = await share.state.descend(["holders", name]).catch((error: unknown) => {
-      if (errnoOf(error) === "ENOENT") return undefined;
-      throw error;
-    });
-    await held?.close();
-    if (held === undefined && record.MountPoint === "") continue;
-    await attempt(op, name, "holders", () => renewVolume(context, share, name));
+    if (!("record" in listed) || (!own.has(listed.name) && listed.record.MountPoint === "")) continue;
+    await attempt(op, listed.name, "holders", () => renewVolume(context, share, listed.name));
   }
 }
 

@@ -3,8 +3,12 @@ import * as sys from "../sys.ts";
 import { FileChecksum, pieceDigest, zeroDigest } from "./checksum.ts";
 import { CHECKSUM_PIECE } from "./entry.ts";
 
-/** Handed to the disk while the copy goes on, so that the sync at the end has little left to wait for. */
+/**
+ * So much at a time, and the end of every file that is not small, is handed to the disk while the copy goes on: the disk
+ * works while the next data is read and hashed, and the sync at the end has little left to wait for.
+ */
 const WRITEBACK_BYTES = 8 << 20;
+const WRITEBACK_LEAST_BYTES = 128 << 10;
 /** Files that could not share blocks before the rest is not tried any more. */
 const REFLINK_TRIES = 8;
 
@@ -61,6 +65,7 @@ export class ContentCopier {
       this.#onPiece(length);
       if (length < CHECKSUM_PIECE) break;
     }
+    if (!process.env["NOWB"] && done - started >= WRITEBACK_LEAST_BYTES) sys.startWriteback(to, started, done - started);
     return { sparse: false, checksum: checksum.finish() };
   }
 

@@ -8,55 +8,65 @@ export interface ArchiveMember {
   where: string;
 }
 
-/** Bytes that came and are not used yet. */
-class ByteQueue {
+/**
+ * Reads a body in portions of any size. A chunk of the body is used up before the next one is asked for: its maker may
+ * use its memory again then.
+ */
+class ByteReader {
   readonly #source: AsyncIterator<Uint8Array>;
-  #chunks: Buffer[] = [];
-  length = 0;
+  /** Bytes that were looked at and not taken yet. */
+  #head = Buffer.alloc(0);
+  /** Rest of the last chunk. */
+  #chunk: Uint8Array = Buffer.alloc(0);
 
   constructor(source: AsyncIterator<Uint8Array>) {
     this.#source = source;
   }
 
-  /** Reads until `size` bytes are there, or the source ended. */
-  async fill(size: number): Promise<void> {
-    while (this.length < size) {
-      const { value, done } = await this.#source.next();
-      if (done) return;
-      this.#chunks.push(Buffer.from(value.buffer, value.byteOffset, value.length));
-      this.length += value.length;
+  /** The next bytes, which stay there; fewer than `size` only at the end. */
+  async peek(size: number): Promise<Buffer> {
+    while (this.#head.length < size && (await this.#more())) {
+      const part = this.#fromChunk(size - this.#head.length);
+      this.#head = Buffer.concat([this.#head, part]);
     }
+    return this.#head;
   }
 
-  /** The first bytes, at most `size`; they stay in the queue. */
-  peek(size: number): Buffer {
-    return Buffer.concat(this.#chunks, Math.min(size, this.length));
-  }
-
-  /** The first `size` bytes, in memory of their own. */
-  take(size: number): Uint8Array<ArrayBuffer> {
+  /** The next `size` bytes in memory of their own; undefined if the body ends before. */
+  async take(size: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const taken = new Uint8Array(size);
-    let at = 0;
-    while (at < size) {
-      const chunk = this.#chunks[0]!;
-      const part = chunk.subarray(0, size - at);
+    const head = this.#head.subarray(0, size);
+    taken.set(head);
+    this.#head = this.#head.subarray(head.length);
+    for (let at = head.length; at < size; ) {
+      if (!(await this.#more())) return undefined;
+      const part = this.#fromChunk(size - at);
       taken.set(part, at);
       at += part.length;
-      if (part.length === chunk.length) this.#chunks.shift();
-      else this.#chunks[0] = chunk.subarray(part.length);
     }
-    this.length -= size;
     return taken;
   }
 
-  /** All that is left, then the rest of the source. */
+  /** Everything that is left. */
   async *drain(): AsyncGenerator<Uint8Array, void, undefined> {
-    yield* this.#chunks.splice(0);
-    for (;;) {
+    if (this.#head.length > 0) yield this.#head;
+    while (await this.#more()) yield this.#fromChunk(this.#chunk.length);
+  }
+
+  /** @returns false at the end of the body */
+  async #more(): Promise<boolean> {
+    while (this.#chunk.length === 0) {
       const { value, done } = await this.#source.next();
-      if (done) return;
-      yield value;
+      if (done) return false;
+      this.#chunk = value;
     }
+    return true;
+  }
+
+  #fromChunk(size: number): Uint8Array {
+    const part = this.#chunk.subarray(0, size);
+    this.#chunk = this.#chunk.subarray(part.length);
+    return part;
   }
 }
 
@@ -66,20 +76,19 @@ class ByteQueue {
  */
 export class MemberSplitter {
   readonly #source: AsyncIterator<Uint8Array>;
-  readonly #queue: ByteQueue;
+  readonly #reader: ByteReader;
   /** True once a member of another program was met: `members` has ended and `rest` starts with it. */
   foreign = false;
 
   constructor(body: AsyncIterable<Uint8Array>) {
     this.#source = body[Symbol.asyncIterator]();
-    this.#queue = new ByteQueue(this.#source);
+    this.#reader = new ByteReader(this.#source);
   }
 
   async *members(): AsyncGenerator<ArchiveMember, void, undefined> {
     for (let position = 0; ; ) {
-      await this.#queue.fill(HEADER_SIZE);
-      if (this.#queue.length === 0 && position > 0) return;
-      const head = this.#queue.peek(HEADER_SIZE);
+      const head = await this.#reader.peek(HEADER_SIZE);
+      if (head.length === 0 && position > 0) return;
       const where = `the compressed part at byte ${position}`;
       if (!isGzip(head)) {
         throw damaged(position === 0 ? "it is not a gzip archive" : `something else stands where ${where} should be`);
@@ -92,16 +101,16 @@ export class MemberSplitter {
       if (size <= HEADER_SIZE + TRAILER_SIZE || size > MAX_MEMBER_SIZE) {
         throw damaged(`${where} claims a length of ${size} bytes`);
       }
-      await this.#queue.fill(size);
-      if (this.#queue.length < size) throw damaged(`it was cut off within ${where}`);
-      yield { bytes: this.#queue.take(size), where };
+      const bytes = await this.#reader.take(size);
+      if (bytes === undefined) throw damaged(`it was cut off within ${where}`);
+      yield { bytes, where };
       position += size;
     }
   }
 
   /** What is left after `members`. */
   rest(): AsyncIterable<Uint8Array> {
-    return this.#queue.drain();
+    return this.#reader.drain();
   }
 
   async close(): Promise<void> {

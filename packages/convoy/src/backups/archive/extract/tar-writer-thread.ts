@@ -4,7 +4,7 @@ import type { ExtractOutput } from "../archive-extract.worker.ts";
 import { extractPool } from "../pools.ts";
 
 /** Pieces on their way to the thread; more would only fill the memory. */
-const UNWRITTEN_LIMIT = 4;
+const UNWRITTEN_LIMIT = 2;
 
 /** The main thread's end of the thread that writes a tar stream to a directory. */
 export class TarWriterThread {
