@@ -8,7 +8,7 @@ import { removeTree } from "../../host/tree/remove.ts";
 import type { CreateSpec, VolumeState } from "../driver.ts";
 import { readDetached, removeDetached } from "../records/detached.ts";
 import { newIdentity, readIdentity, writeIdentity } from "../records/identities.ts";
-import type { Intent } from "../records/intents.ts";
+import { describeIntent, type Intent } from "../records/intents.ts";
 import { volumeExists } from "../records/record-files.ts";
 import { names, refuseIntents, type VfsContext } from "./context.ts";
 import { checkRecord, newRecord, type VfsRecord } from "./record.ts";
@@ -59,7 +59,13 @@ async function begin(context: VfsContext, share: OpenShare, spec: CreateSpec): P
   if ((await share.config.stat(context.records.fileName(name))) !== undefined) throw volumeExists(name);
   // Of simultaneous creates one wins; for the rest the volume exists already (R13).
   const open = await context.intents.list(share.state);
-  if (open.some((intent) => intent.Operation === "create" && intent.Volume === name)) throw volumeExists(name);
+  const rival = open.find((intent) => intent.Operation === "create" && intent.Volume === name);
+  if (rival !== undefined) {
+    const { code, message } = volumeExists(name);
+    throw new ConvoyError(code, message, {
+      hint: `It is being made: ${describeIntent(rival)}. If that daemon died in it, starting it once cleans up.`,
+    });
+  }
   await refuseIntents(context, share, `Creating volume ${name}`, (intent) => names(intent, name));
   const detached = await readDetached<VfsRecord>(share.state, name, checkRecord);
   if (detached !== undefined) return { taken: await takeBack(context, share, spec, detached.Record) };

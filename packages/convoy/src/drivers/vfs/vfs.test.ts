@@ -308,7 +308,10 @@ describe("R5 open intents", () => {
     driver.create(spec("vol1", { restore }), operation()).catch(() => undefined);
     await hang.promise;
     const next = await scratch.driver();
-    await expect(next.create(spec("vol1"), operation())).rejects.toEqual(code("VOLUME_BUSY"));
+    await expect(next.create(spec("vol1"), operation())).rejects.toMatchObject({
+      code: "VOLUME_EXISTS",
+      hint: expect.stringContaining("being made"),
+    });
     await next.recover(operation());
     expect(await next.get("vol1")).toBeUndefined();
     expect(await readdir(scratch.at("volumes/config/.convoy/new"))).toEqual([]);
