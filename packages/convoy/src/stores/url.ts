@@ -124,7 +124,9 @@ export function parseBackupUrl(text: string): BackupUrl {
   if (text === "") throw invalid("Destination URL hasn't been specified", "");
   const mark = text.indexOf("?");
   const destination = mark < 0 ? text : text.slice(0, mark);
-  parseStoreUrl(destination);
+  if (/%(?![0-9a-fA-F]{2})/.test(destination)) {
+    throw invalid(`Invalid format for backup URL: ${text}`, "", "Write a percent sign of a path as %25");
+  }
   // Valid names hold no `=`, so what stands before a key and its `=` can only be a separator.
   const query = mark < 0 ? "" : text.slice(mark + 1).replace(/\\?u0026(?=(?:backup|volume)=)/g, "&");
   const values = new URLSearchParams(query.replace(/#.*$/s, ""));
@@ -137,6 +139,7 @@ export function parseBackupUrl(text: string): BackupUrl {
       "A backup's URL ends in ?backup=<name>&volume=<name>; put it in single quotes, or the shell cuts it at the '&'",
     );
   }
+  parseStoreUrl(destination);
   return { destination, backup, volume };
 }
 

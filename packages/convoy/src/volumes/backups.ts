@@ -65,13 +65,24 @@ export class Backups {
     return this.#operations.run({ operation: "list-backups" }, (context) => this.#engine.list(request, context));
   }
 
-  inspect(request: { url: string; endpoint: string }): Promise<BackupSummary> {
+  async inspect(request: { url: string; endpoint: string }): Promise<BackupSummary> {
+    requireScheme(request.url);
     return this.#operations.run({ operation: "inspect-backup" }, (context) => this.#engine.inspect(request, context));
   }
 
-  delete(request: { url: string; endpoint: string }): Promise<void> {
+  async delete(request: { url: string; endpoint: string }): Promise<void> {
+    requireScheme(request.url);
     return this.#operations.run({ operation: "delete-backup" }, (context) => this.#engine.delete(request, context));
   }
+}
+
+/** Backups are dispatched by their URL's scheme; a driver that owns its backups adds its own (`ebs://`). */
+function requireScheme(url: string): void {
+  const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]*):/.exec(url)?.[1]?.toLowerCase() ?? "";
+  if (scheme === "vfs" || scheme === "s3") return;
+  throw new ConvoyError("DRIVER_NOT_FOUND", `Cannot find driver ${scheme} for restoring`, {
+    hint: "A backup's URL begins with vfs:// or s3://, as 'convoy backup list' prints it.",
+  });
 }
 
 function toSubject(driver: Driver, volume: VolumeState | undefined, name: string, missing: string): BackupSubject {

@@ -1,6 +1,6 @@
 import { serveTasks } from "../../host/workers/index.ts";
 import { inflateMember } from "./gzip/inflate.ts";
-import { LARGE, release } from "./release.ts";
+import { release } from "./release.ts";
 import { makePiece } from "./write/make-piece.ts";
 import type { FileSlice, PieceInput, PieceOutput } from "./write/piece.ts";
 import { sparseRanges } from "./write/sparse-ranges.ts";
@@ -31,8 +31,8 @@ serveTasks<PieceTasks>({
   inflateMember({ member, where }, context) {
     const data = inflateMember(Buffer.from(member.buffer, member.byteOffset, member.length), where);
     release(member);
-    // A small result may lie in a pool, which cannot be moved to another thread.
-    const output = data.length < LARGE ? new Uint8Array(data) : (data as Uint8Array<ArrayBuffer>);
+    // A small result may lie in the common pool, which cannot be moved to another thread.
+    const output = data.length <= Buffer.poolSize ? new Uint8Array(data) : (data as Uint8Array<ArrayBuffer>);
     context.transfer.push(output.buffer);
     return output;
   },

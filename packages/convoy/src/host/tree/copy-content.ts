@@ -65,7 +65,7 @@ export class ContentCopier {
       this.#onPiece(length);
       if (length < CHECKSUM_PIECE) break;
     }
-    if (!process.env["NOWB"] && done - started >= WRITEBACK_LEAST_BYTES) sys.startWriteback(to, started, done - started);
+    if (done - started >= WRITEBACK_LEAST_BYTES) sys.startWriteback(to, started, done - started);
     return { sparse: false, checksum: checksum.finish() };
   }
 

@@ -4,13 +4,14 @@ import * as sys from "../sys.ts";
 import type { TaskContext } from "../workers/index.ts";
 import { applyAttributes, attributesOf, dropInherited } from "./attributes.ts";
 import { ContentCopier } from "./copy-content.ts";
-import { copyFile, copySpecial, entryOf, isSameState, isVanished, openSource, REREADS } from "./copy-entry.ts";
+import { copyFile, copySpecial, entryOf, isVanished, openSource } from "./copy-entry.ts";
 import { copyError } from "./copy-error.ts";
+import { CopyingDirectory } from "./copying-directory.ts";
 import { DirChain, OPEN_DIRECTORY } from "./dir-chain.ts";
 import { HardLinks, linkWithin } from "./hard-links.ts";
-import { type ManifestEntry, ManifestWriter } from "./manifest.ts";
+import { ManifestWriter } from "./manifest.ts";
 import type { SnapshotRequest, SnapshotResult } from "./tasks.ts";
-import { joinPath, listSorted, MountBoundary, NameList, openRoot, shown } from "./walk.ts";
+import { joinPath, MountBoundary, NameList, openRoot, shown } from "./walk.ts";
 
 const PROGRESS_MS = 250;
 
@@ -30,27 +31,10 @@ export function snapshot(request: SnapshotRequest, context: TaskContext<Progress
   }
 }
 
-/** A directory that is being copied. */
-interface Copying {
-  path: Buffer;
-  /** As it was when it was entered; its copy gets these values when its content is complete. */
-  entry: ManifestEntry;
-  stat: sys.Stat;
-  /** As it was directly before it was last listed. */
-  listed: sys.Stat;
-  /** Still to be copied, the last first. */
-  pending: sys.DirEntry[];
-  /** Names that were listed so far, as latin1. */
-  seen: Set<string>;
-  rereads: number;
-  stable: boolean;
-  /** It was moved away while its handle was closed, so what is still to be copied cannot be reached. */
-  lost: boolean;
-}
-
 class SnapshotWalk {
   readonly #context: TaskContext<Progress>;
   readonly #manifest: ManifestWriter;
+  readonly #targetPath: string;
   readonly #sourceRoot: number;
   readonly #targetRoot: number;
   readonly #source: DirChain;
@@ -58,7 +42,7 @@ class SnapshotWalk {
   readonly #boundary: MountBoundary;
   readonly #content: ContentCopier;
   readonly #links = new HardLinks();
-  readonly #stack: Copying[] = [];
+  readonly #stack: CopyingDirectory[] = [];
   readonly #unstable = new NameList();
   readonly #skipped = new NameList();
   #files = 0;
@@ -70,6 +54,7 @@ class SnapshotWalk {
   constructor(request: SnapshotRequest, manifest: ManifestWriter, context: TaskContext<Progress>) {
     this.#context = context;
     this.#manifest = manifest;
+    this.#targetPath = request.target;
     this.#sourceRoot = openRoot(request.source);
     this.#source = new DirChain(this.#sourceRoot);
     try {
@@ -93,7 +78,10 @@ class SnapshotWalk {
 
   run(): SnapshotResult {
     if (sys.readDirectory(this.#targetRoot).length > 0) {
-      throw new ConvoyError("NOT_EMPTY", "the directory that a snapshot is to be written to is not empty");
+      throw new ConvoyError(
+        "NOT_EMPTY",
+        `the directory ${this.#targetPath}, which the snapshot is to be written to, is not empty`,
+      );
     }
     const root = sys.fstat(this.#sourceRoot);
     this.#manifest.begin(this.#header(root));
@@ -103,11 +91,11 @@ class SnapshotWalk {
     this.#enter(Buffer.alloc(0), root);
     for (let current = this.#stack.at(-1); current !== undefined; current = this.#stack.at(-1)) {
       this.#context.throwIfCancelled();
-      const next = current.pending.pop();
+      const next = current.next();
       const path = next === undefined ? current.path : joinPath(current.path, next.name);
       try {
         if (next === undefined) this.#leave(current);
-        else if (!this.#copy(next, path)) current.seen.delete(next.name.toString("latin1"));
+        else if (!this.#copy(next, path)) current.forget(next.name);
       } catch (error) {
         throw copyError(error, path);
       }
@@ -124,25 +112,10 @@ class SnapshotWalk {
 
   /** Begins with the directory that both chains have just arrived in. */
   #enter(path: Buffer, stat: sys.Stat): void {
-    const entry = entryOf("directory", path, stat, sys.fxattrs(this.#source.fd));
-    this.#manifest.add(entry);
+    const directory = new CopyingDirectory(path, this.#source.fd, stat);
+    this.#manifest.add(directory.entry);
     this.#directories++;
-    const seen = new Set<string>();
-    const pending = this.#listNew(seen);
-    this.#stack.push({ path, entry, stat, listed: stat, pending, seen, rereads: 0, stable: true, lost: false });
-  }
-
-  /** Names in the present directory that are not in `seen` yet, to be taken from the end: files, then directories. */
-  #listNew(seen: Set<string>): sys.DirEntry[] {
-    const files: sys.DirEntry[] = [];
-    const directories: sys.DirEntry[] = [];
-    for (const entry of listSorted(this.#source.fd)) {
-      const key = entry.name.toString("latin1");
-      if (seen.has(key)) continue;
-      seen.add(key);
-      (entry.type === sys.S.IFDIR ? directories : files).push(entry);
-    }
-    return [...directories.reverse(), ...files.reverse()];
+    this.#stack.push(directory);
   }
 
   /** @returns false if there is nothing of that name any more */
@@ -246,12 +219,9 @@ class SnapshotWalk {
     return true;
   }
 
-  /** Ends with the present directory, or lists it again if it changed since it was listed. */
-  #leave(current: Copying): void {
-    if (this.#changed(current)) {
-      if (current.rereads < REREADS && this.#listAgain(current)) return;
-      current.stable = false;
-    }
+  /** Ends with the present directory, unless there is something new in it. */
+  #leave(current: CopyingDirectory): void {
+    if (!current.isComplete(this.#source.fd)) return;
     if (!current.stable) this.#unstable.add(shown(current.path));
     const attributes = attributesOf(current.stat, current.entry.xattrs ?? new Map());
     applyAttributes(this.#target.fd, attributes, sys.fstat(this.#target.fd), current.path);
@@ -263,33 +233,7 @@ class SnapshotWalk {
       this.#source.pop();
     } catch (error) {
       if (!isVanished(error)) throw error;
-      parent.lost = true;
-      parent.pending = [];
-    }
-  }
-
-  #changed(current: Copying): boolean {
-    return current.lost || !isSameState(current.listed, sys.fstat(this.#source.fd));
-  }
-
-  /**
-   * Adds what is new since the last listing. What is gone was copied already and stays, so the directory is then not as
-   * it ever was.
-   * @returns false if the directory itself is gone
-   */
-  #listAgain(current: Copying): boolean {
-    if (current.lost) return false;
-    current.rereads++;
-    current.listed = sys.fstat(this.#source.fd);
-    try {
-      const present = new Set<string>();
-      this.#listNew(present);
-      for (const name of current.seen) if (!present.has(name)) current.stable = false;
-      current.pending = this.#listNew(current.seen);
-      return true;
-    } catch (error) {
-      if (isVanished(error)) return false;
-      throw error;
+      parent.lose();
     }
   }
 

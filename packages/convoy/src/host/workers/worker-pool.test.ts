@@ -1,4 +1,6 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
+import { until } from "../../../../../test/lab/run.ts";
 import { ConvoyError } from "../../errors.ts";
 import type { TestTasks } from "./worker-pool.test-program.ts";
 import { WorkerPool } from "./worker-pool.ts";
@@ -117,6 +119,31 @@ test("tasks run in as many threads as allowed, and threads are used again", asyn
   expect(await Promise.allSettled(both)).toMatchObject([{ status: "rejected" }, { status: "rejected" }]);
   expect(await workers.run("callsOfThisThread", null, { signal })).toBe(1);
   expect(await workers.run("callsOfThisThread", null, { signal })).toBe(2);
+});
+
+/** Names of this process's threads as the system shows them. */
+function threadNames(): string[] {
+  return readdirSync("/proc/self/task").map((id) => {
+    try {
+      return readFileSync(`/proc/self/task/${id}/comm`, "utf8").trim();
+    } catch {
+      return "ended";
+    }
+  });
+}
+
+test("an idle thread ends, and the next task gets a new one", async () => {
+  const workers = new WorkerPool<TestTasks>({ name: "brief", url, maxThreads: 1, idleMs: 1 });
+  pools.push(workers);
+  const controller = new AbortController();
+  const progress = () => {
+    expect(threadNames()).toContain("brief");
+    controller.abort();
+  };
+  const running = workers.run("spin", null, { signal: controller.signal, progress });
+  await expect(running).rejects.toMatchObject({ code: "CANCELLED" });
+  await until("the thread to end", () => !threadNames().includes("brief"));
+  expect(await workers.run("callsOfThisThread", null, { signal })).toBe(1);
 });
 
 test("a worker's program is found from source and beside a bundle", () => {

@@ -15,6 +15,8 @@ export interface WorkerPoolOptions {
   url: URL;
   /** Tasks beyond this many wait for a free thread, first come, first served. */
   maxThreads: number;
+  /** Idle threads end after this time; IDLE_MS if left out. */
+  idleMs?: number;
 }
 
 export interface TaskOptions<P> {
@@ -138,7 +140,7 @@ export class WorkerPool<M extends TaskMap> {
         1,
       );
       void thread.terminate();
-    }, IDLE_MS);
+    }, this.#options.idleMs ?? IDLE_MS);
     timer.unref();
     this.#idle.push({ thread, timer });
   }

@@ -1,4 +1,5 @@
 import { constants, deflateRawSync } from "node:zlib";
+import { release } from "../release.ts";
 
 /** Data is judged in blocks of this many bytes: compressible, random, or zeros. */
 const BLOCK = 64 * 1024;
@@ -48,13 +49,15 @@ function deflate(bytes: Uint8Array): Buffer {
   return deflateRawSync(bytes, {
     level: 1,
     finishFlush: constants.Z_SYNC_FLUSH,
-    chunkSize: Math.max(1024, bytes.length),
+    chunkSize: bytes.length + 1024,
   });
 }
 
 function deflated(bytes: Buffer): Iterable<Uint8Array> {
   const result = deflate(bytes);
-  return result.length < bytes.length ? [result] : stored(bytes);
+  if (result.length < bytes.length) return [result];
+  release(result);
+  return stored(bytes);
 }
 
 let zeroBlock: Buffer | undefined;
@@ -108,5 +111,8 @@ const TRIAL = 32 * 1024;
 /** True if bytes that look random repeat themselves at short range after all. */
 function repeats(run: Buffer): boolean {
   const middle = Math.floor((run.length - TRIAL) / 2);
-  return deflate(run.subarray(middle, middle + TRIAL)).length < 0.97 * TRIAL;
+  const trial = deflate(run.subarray(middle, middle + TRIAL));
+  const size = trial.length;
+  release(trial);
+  return size < 0.97 * TRIAL;
 }

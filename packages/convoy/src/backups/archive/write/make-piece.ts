@@ -7,14 +7,17 @@ import { release } from "../release.ts";
 import { type FileSlice, type PieceInput, type PieceOutput, storedBytes } from "./piece.ts";
 import { openSnapshotFile, readFully } from "./snapshot-file.ts";
 
-/** The thread's own buffer for a piece before compression, used again and again. */
-let buffer = Buffer.alloc(0);
+/** The thread's own buffer for a piece before compression, used again and again; larger pieces are hardly ever made. */
+let buffer = Buffer.allocUnsafeSlow(2.25 * 1024 * 1024);
 
 const zeros = Buffer.alloc(CHECKSUM_PIECE);
 
 /** Reads, hashes and compresses one piece of the tar stream. Synchronous: runs in a worker thread. */
 export function makePiece({ root, inline, items, size }: PieceInput): PieceOutput {
-  if (buffer.length < size) buffer = Buffer.allocUnsafeSlow(size);
+  if (buffer.length < size) {
+    release(buffer);
+    buffer = Buffer.allocUnsafeSlow(size);
+  }
   const slices = items.filter((item): item is FileSlice => typeof item !== "number");
   const digests = new Uint8Array(32 * slices.length);
   let at = 0;
