@@ -11,7 +11,7 @@ import { Arguments, type Flag, parseWords, UsageError } from "./parse.ts";
 import { COMMANDS } from "./registry.ts";
 import { suggest } from "./suggest.ts";
 
-const GLOBAL_FLAGS: readonly Flag[] = [
+export const GLOBAL_FLAGS: readonly Flag[] = [
   {
     name: "socket",
     alias: "s",

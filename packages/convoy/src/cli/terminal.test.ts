@@ -30,7 +30,7 @@ test("list is a table", async () => {
   await convoy.run("create", "disk-of-a-machine", "--vm", "--size", "1536m");
   await convoy.run("mount", "vol1");
   const lines = (await text("list")).split("\n");
-  expect(lines[0]).toMatch(/^NAME {14}DRIVER {2}SIZE {5}SNAPSHOTS {2}AGE +MOUNTED AT$/);
+  expect(lines[0]).toMatch(/^NAME {15}DRIVER {2}SIZE {5}SNAPSHOTS {2}AGE +MOUNTED AT$/);
   expect(lines[1]).toMatch(/^disk-of-a-machine {2}vfs {5}1\.5 GiB {2}0 {9}\S.* -$/);
   expect(lines[2]).toMatch(/^vol1 .* \/srv\/vfs\/vol1$/);
 });
@@ -60,7 +60,7 @@ test("info, snapshot inspect and the listing of drivers", async () => {
   expect(await text("info")).toMatch(
     /Default driver: +vfs\n(.*\n)*\nDriver vfs\nDefaultVolumeSize: +107374182400 \(100 GiB\)/,
   );
-  expect(await text("snapshot", "inspect", "snap1")).toMatch(/^Snapshot: snap1\nVolume: +vol1\n/);
+  expect(await text("snapshot", "inspect", "snap1")).toMatch(/^Snapshot: +snap1\nVolume: +vol1\n/);
   expect(await text("list", "--driver")).toMatch(/^vol1\n {2}Driver: +vfs\n/);
 });
 
@@ -70,7 +70,7 @@ test("URLs of backups stand in single quotes, ready to be pasted", async () => {
   const url = "'vfs:///b?backup=backup-0000000000000001&volume=vol1'";
   expect(await text("backup", "create", "snap1", "--dest", "vfs:///b")).toBe(`${url}\n`);
   expect(await text("backup", "list", "vfs:///b")).toContain(url);
-  expect(await text("backup", "inspect", url.slice(1, -1))).toContain(`URL:         ${url}`);
+  expect(await text("backup", "inspect", url.slice(1, -1))).toContain(`URL:          ${url}`);
   expect(spawnSync("sh", ["-c", `printf %s ${url}`], { encoding: "utf8" }).stdout).toBe(url.slice(1, -1));
 });
 
