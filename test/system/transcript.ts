@@ -43,7 +43,7 @@ function unquoted(_match: string, single?: string, double?: string, escaped?: st
   return single ?? double ?? escaped ?? "";
 }
 
-const GENERATED = /\b(?:volume|snapshot|backup)-[0-9a-f]{16}\b/g;
+const GENERATED = /(?:volume|snapshot|backup)-[0-9a-f]{16}\b/g;
 /** Fields that v0.5.2 does not have. */
 const ADDED_LINE = /^\s*"(?:BackupUUID|VolumeUUID|SnapshotUUID|Version)": /;
 const ADDED_LIST = /^\s*"(?:Holders|Warnings)": \[/;

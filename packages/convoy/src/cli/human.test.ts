@@ -29,6 +29,10 @@ test.each([
   expect(humanAge(THEN, at(seconds))).toBe(shown);
 });
 
+test("times of ISO 8601, as newer fields have them", () => {
+  expect(humanAge("2026-11-20T06:05:25.123Z", at(3600 * 5))).toBe("4 h");
+});
+
 test("a time of unknown form is shown as it is", () => {
   expect(humanAge("yesterday")).toBe("yesterday");
   expect(humanAge(undefined)).toBe("-");

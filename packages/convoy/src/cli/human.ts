@@ -18,11 +18,14 @@ const STEPS = [
   [1, "s"],
 ] as const;
 
-/** Time since a timestamp of the API (`Fri Nov 20 06:49:40 +0000 2026`): `3 d`; an unknown form is given back. */
+/**
+ * Time since a timestamp of the API, `Fri Nov 20 06:49:40 +0000 2026` or ISO 8601: `3 d`. An unknown form is given back.
+ */
 export function humanAge(timestamp: string | undefined, now: number = Date.now()): string {
   if (!timestamp) return "-";
   const match = /^\w{3} (\w{3}) +(\d{1,2}) ([\d:]{8}) ([+-]\d{4}) (\d{4})$/.exec(timestamp);
-  const time = match ? Date.parse(`${match[2]} ${match[1]} ${match[5]} ${match[3]} ${match[4]}`) : Number.NaN;
+  const standard = match ? `${match[2]} ${match[1]} ${match[5]} ${match[3]} ${match[4]}` : timestamp;
+  const time = match || /^\d{4}-\d{2}-\d{2}T/.test(timestamp) ? Date.parse(standard) : Number.NaN;
   if (Number.isNaN(time)) return timestamp;
   const seconds = Math.floor((now - time) / 1000);
   if (seconds < 0) return "in the future";

@@ -31,7 +31,7 @@ test("list is a table", async () => {
   await convoy.run("mount", "vol1");
   const lines = (await text("list")).split("\n");
   expect(lines[0]).toMatch(/^NAME {15}DRIVER {2}SIZE {5}SNAPSHOTS {2}AGE +MOUNTED AT$/);
-  expect(lines[1]).toMatch(/^disk-of-a-machine {2}vfs {5}1\.5 GiB {2}0 {9}\S.* -$/);
+  expect(lines[1]).toMatch(/^disk-of-a-machine {2}vfs {5}1\.5 GiB {2}0 {10}\S.* -$/);
   expect(lines[2]).toMatch(/^vol1 .* \/srv\/vfs\/vol1$/);
 });
 

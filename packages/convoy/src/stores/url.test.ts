@@ -8,11 +8,11 @@ const backup = "backup-15f155b2cc1b4211";
 
 describe("destinations", () => {
   test.each([
-    ["vfs:///opt/backup/", { scheme: "vfs", path: "/opt/backup", url: "vfs:///opt/backup/" }],
+    ["vfs:///opt/backup/", { scheme: "vfs", path: "/opt/backup", url: "vfs:///opt/backup" }],
     ["vfs:///opt/backup", { scheme: "vfs", path: "/opt/backup", url: "vfs:///opt/backup" }],
     ["vfs:/opt/backup", { scheme: "vfs", path: "/opt/backup", url: "vfs:///opt/backup" }],
-    ["VFS:///opt//a/../b/", { scheme: "vfs", path: "/opt/b", url: "vfs:///opt//a/../b/" }],
-    ["vfs:///mnt/my%20disk/", { scheme: "vfs", path: "/mnt/my disk", url: "vfs:///mnt/my disk/" }],
+    ["VFS:///opt//a/../b/", { scheme: "vfs", path: "/opt/b", url: "vfs:///opt/b" }],
+    ["vfs:///mnt/my%20disk/", { scheme: "vfs", path: "/mnt/my disk", url: "vfs:///mnt/my disk" }],
     ["vfs:///a%3Fb", { scheme: "vfs", path: "/a?b", url: "vfs:///a%3Fb" }],
     ["vfs:///", { scheme: "vfs", path: "/", url: "vfs:///" }],
     [
@@ -46,7 +46,7 @@ describe("destinations", () => {
   test("a backup's URL is no destination, but names its store", () => {
     const url = `vfs:///opt/backup/?backup=${backup}&volume=vol1`;
     expect(() => parseDestination(url)).toThrow("A destination has no '?' or '#'");
-    expect(parseStoreUrl(url)).toMatchObject({ path: "/opt/backup", url: "vfs:///opt/backup/" });
+    expect(parseStoreUrl(url)).toMatchObject({ path: "/opt/backup", url: "vfs:///opt/backup" });
   });
 
   test("a password in the URL is refused and does not appear in the error", () => {

@@ -93,7 +93,7 @@ function parseVfs(text: string, authority: string, path: string): StoreUrl {
     .normalize(path)
     .replace(/^\/+/, "/")
     .replace(/(?<=.)\/+$/, "");
-  return { scheme: "vfs", path: clean, url: `vfs://${encodePath(path)}` };
+  return { scheme: "vfs", path: clean, url: `vfs://${encodePath(clean)}` };
 }
 
 function parseS3(text: string, authority: string, path: string): StoreUrl {

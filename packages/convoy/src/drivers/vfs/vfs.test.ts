@@ -323,10 +323,11 @@ describe("R5 open intents", () => {
     const driver = await scratch.driver();
     await driver.create(spec("vol1"), operation());
     await driver.createSnapshot!("vol1", "snap", operation());
-    await driver.openSource!("vol1", "snap");
+    const source = await driver.openSource!("vol1", "snap");
     const other = await scratch.driver("other");
     await other.recover(operation());
     await expect(other.delete("vol1", { reference: false }, operation())).rejects.toEqual(code("VOLUME_BUSY"));
+    await source.close();
   });
 
   test("R31: a forged intent of ours cannot name a path", async () => {
