@@ -3,13 +3,14 @@
 #   sh scripts/run.sh node --version
 # so that `npm start` and `npm test` work as the first command after a clone.
 set -eu
+fresh=
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
 stamp=node_modules/.installed
 if [ ! -f "$stamp" ] || [ package-lock.json -nt "$stamp" ]; then
   echo "convoy: installing the npm packages of package-lock.json ..." >&2
   npm ci --loglevel=error >&2
-  : >"$stamp"
+  fresh=yes
 fi
 case $(uname -m) in
   x86_64) arch=x64 ;;
@@ -18,4 +19,8 @@ case $(uname -m) in
 esac
 PATH="$root/node_modules/node-linux-$arch/bin:$root/node_modules/.bin:$PATH"
 export PATH
+if [ -n "$fresh" ]; then
+  node scripts/build.ts >&2
+  : >"$stamp"
+fi
 exec "$@"

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { cp, mkdir, readFile, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { requireOrSkip, skipFor } from "../lab/apt.ts";
@@ -34,11 +34,9 @@ describe.skipIf(noDocker || noS3)("the README", () => {
     copy = join(checkout, ".test-lab", `readme-${process.pid}`);
     await mkdir(copy, { recursive: true });
     scratch.defer(() => rm(copy, { recursive: true, force: true }));
-    await cp(checkout, copy, {
-      recursive: true,
-      preserveTimestamps: true,
-      filter: (source) => !NOT_COPIED.has(basename(source)),
-    });
+    for (const entry of await readdir(checkout)) {
+      if (!NOT_COPIED.has(entry)) await succeed("cp", ["-a", join(checkout, entry), copy]);
+    }
     await succeed("cp", ["-al", join(checkout, "node_modules"), join(copy, "node_modules")]);
     await succeed("touch", [join(copy, "node_modules/.installed")]);
     // An /etc/docker of its own: the README registers the plugin under the name that a user's own Convoy may have.

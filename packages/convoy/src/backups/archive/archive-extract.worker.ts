@@ -30,7 +30,10 @@ serveTasks<ExtractTasks>({
     const reader = new TarReader(writer);
     try {
       await new Promise<void>((resolve, reject) => {
+        let stopped = false;
         port.on("message", (piece: Uint8Array<ArrayBuffer> | null) => {
+          // Pieces that were on their way when one failed.
+          if (stopped) return;
           try {
             context.throwIfCancelled();
             if (piece === null) resolve();
@@ -40,10 +43,14 @@ serveTasks<ExtractTasks>({
               context.progress(writer.bytes);
             }
           } catch (error) {
+            stopped = true;
             reject(error);
           }
         });
-        port.on("close", () => reject(new ConvoyError("CANCELLED", "The operation was cancelled")));
+        port.on("close", () => {
+          stopped = true;
+          reject(new ConvoyError("CANCELLED", "The operation was cancelled"));
+        });
       });
       reader.end();
       writer.finish();

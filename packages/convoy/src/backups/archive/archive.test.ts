@@ -147,7 +147,7 @@ describe("GNU tar, which Convoy v0.5.2 restores with,", () => {
   });
 });
 
-test("an archive's size does not depend on what cannot be compressed", async () => {
+test("random data is stored as it is, zeros and text nearly vanish", async () => {
   const source = emptyDirectory("source");
   fs.writeFileSync(join(source, "random"), randomBytes(4 << 20));
   fs.writeFileSync(join(source, "zeros"), Buffer.alloc(64 << 20));
@@ -158,7 +158,7 @@ test("an archive's size does not depend on what cannot be compressed", async () 
   expect(gunzipSync(bytes).length).toBeGreaterThan(72 << 20);
 });
 
-test("thousands of directories in each other are archived and restored", async () => {
+test("paths longer than the kernel takes are archived and restored", async () => {
   const source = emptyDirectory("source");
   let deep = source;
   let handle = fs.openSync(source, "r");
@@ -174,7 +174,6 @@ test("thousands of directories in each other are archived and restored", async (
   const { bytes } = await archived(await snapshotOf(source, place));
   const directory = emptyDirectory("restored");
   await extractArchive({ body: stream(bytes), target: { kind: "tree", directory, reserveBytes: 0 } }, context());
-  // tar is the witness: paths this long cannot be named in one call.
   expect(run("sh", "-c", `find ${directory} | wc -l`).trim()).toBe("302");
   expect(run("find", directory, "-name", "file", "-execdir", "cat", "{}", ";")).toBe("at the bottom");
 });
@@ -185,12 +184,10 @@ describe("R16: a snapshot that is not what its manifest says is not backed up", 
     fs.writeFileSync(join(source, "a"), "a".repeat(100));
     fs.writeFileSync(join(source, "precious"), "b".repeat(2_000_000));
     const snapshot = await snapshotOf(source, place);
-    const { mtime, atime } = fs.statSync(join(snapshot.directory, "precious"));
     change(snapshot.directory);
-    if (fs.existsSync(join(snapshot.directory, "precious"))) {
-      run("touch", "-r", join(source, "precious"), join(snapshot.directory, "precious"));
-    }
-    expect([mtime, atime]).toBeDefined();
+    const changedFile = join(snapshot.directory, "precious");
+    if (fs.lstatSync(changedFile, { throwIfNoEntry: false }))
+      run("touch", "-h", "-r", join(source, "precious"), changedFile);
     return archived(snapshot).catch((error: unknown) => error);
   }
   const named = { code: "BACKUP_DAMAGED", message: expect.stringContaining('"precious"') };
@@ -220,13 +217,20 @@ describe("R16: a snapshot that is not what its manifest says is not backed up", 
     expect(await changed((directory) => fs.rmSync(join(directory, "precious")))).toMatchObject(named);
   });
 
-  test("replaced by a link or a FIFO", async () => {
-    const link = await changed((directory) => {
-      fs.rmSync(join(directory, "precious"));
-      fs.symlinkSync("/etc/passwd", join(directory, "precious"));
-      fs.lutimesSync(join(directory, "precious"), 1, 1);
+  test("replaced by a link", async () => {
+    const error = await changed((directory) => {
+      fs.renameSync(join(directory, "precious"), join(place, "elsewhere"));
+      fs.symlinkSync(join(place, "elsewhere"), join(directory, "precious"));
     });
-    expect(link).toMatchObject(named);
+    expect(error).toMatchObject(named);
+  });
+
+  test("replaced by a FIFO, which nobody will ever write to", async () => {
+    const error = await changed((directory) => {
+      fs.rmSync(join(directory, "precious"));
+      run("mkfifo", join(directory, "precious"));
+    });
+    expect(error).toMatchObject(named);
   });
 });
 

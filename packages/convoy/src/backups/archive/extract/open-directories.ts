@@ -42,28 +42,28 @@ export class OpenDirectories {
     if (this.#current?.path.equals(path)) return this.#current.fd;
     this.#leaveUpTo(path);
     const fd = this.#open(path);
+    this.#current = { path, fd };
     if (!this.#stack.at(-1)!.path.equals(path)) this.#enter(path, fd);
-    this.#setCurrent({ path, fd });
     return fd;
   }
 
   /** To be told of each directory just made, or met again; it gets the entry's metadata when it is left. */
   made(entry: TreeEntry): void {
     const fd = this.parent(entry.path);
-    const top = this.#stack.at(-1)!;
-    top.entry = entry;
+    this.#stack.at(-1)!.entry = entry;
     if (entry.path.length > 0) removeXattr(fd, ACCESS_ACL);
   }
 
   /** Leaves all directories, the root last. */
   finish(): void {
-    this.#setCurrent(undefined);
+    this.close();
     while (this.#stack.length > 0) this.#leave(this.#stack.pop()!);
   }
 
   /** Gives the handle back. */
   close(): void {
-    this.#setCurrent(undefined);
+    if (this.#current) sys.close(this.#current.fd);
+    this.#current = undefined;
   }
 
   #open(path: Buffer): number {
@@ -80,18 +80,13 @@ export class OpenDirectories {
     }
   }
 
-  #setCurrent(next: { path: Buffer; fd: number } | undefined): void {
-    if (this.#current) sys.close(this.#current.fd);
-    this.#current = next;
-  }
-
   #enter(path: Buffer, fd: number): void {
     const { mtimeNs, atimeNs } = sys.fstat(fd);
     this.#stack.push({ path, entry: undefined, found: { mtimeNs, atimeNs, defaultAcl: removeXattr(fd, DEFAULT_ACL) } });
   }
 
   #leaveUpTo(path: Buffer): void {
-    this.#setCurrent(undefined);
+    this.close();
     while (!contains(this.#stack.at(-1)!.path, path)) this.#leave(this.#stack.pop()!);
   }
 

@@ -32,14 +32,20 @@ export class TreeWriter implements TarHandler {
   bytes = 0;
 
   /**
-   * @param root Descriptor of the empty directory to fill; stays the caller's.
+   * @param root Descriptor of the empty directory to fill; stays the caller's, and is used here only: if a hanging disk
+   *   keeps the thread beyond the caller's patience, that number may by then be another file's.
    * @param reserve Bytes that must stay free on its file system.
    */
   constructor(root: number, reserve: number) {
-    this.#root = root;
+    this.#root = sys.openat(root, ".", sys.O.RDONLY | sys.O.DIRECTORY);
     this.#reserve = reserve;
-    this.#space = new SpaceGuard(root, reserve);
-    this.#directories = new OpenDirectories(root, this.#atimeNs);
+    this.#space = new SpaceGuard(this.#root, reserve);
+    try {
+      this.#directories = new OpenDirectories(this.#root, this.#atimeNs);
+    } catch (error) {
+      sys.close(this.#root);
+      throw error;
+    }
   }
 
   entry(entry: TreeEntry): void {
@@ -80,11 +86,12 @@ export class TreeWriter implements TarHandler {
     });
   }
 
-  /** Gives all handles back, at any time. */
+  /** Gives all handles back, at any time; nothing else may be called afterwards. */
   close(): void {
     if (this.#file) sys.close(this.#file.fd);
     this.#file = undefined;
     this.#directories.close();
+    sys.close(this.#root);
   }
 
   #rootEntry(entry: TreeEntry): void {
@@ -96,7 +103,7 @@ export class TreeWriter implements TarHandler {
     const directory = this.#directories.parent(parent);
     if (entry.hardLinkTo) this.#hardLink(entry.path, entry.hardLinkTo, directory, name);
     else if (entry.type === "directory") {
-      if (!isDirectory(directory, name)) this.#replacing(entry.path, directory, name, makeDirectory);
+      makeDirectory(directory, name, entry.path);
       this.#directories.made(entry);
     } else if (entry.type === "file") {
       const fd = this.#replacing(entry.path, directory, name, () => sys.openat(directory, name, NEW_FILE, 0o600));
@@ -134,15 +141,15 @@ export class TreeWriter implements TarHandler {
   }
 
   /** Runs `make`; a non-directory that has the name already is removed first. */
-  #replacing<T>(path: Buffer, directory: number, name: Buffer, make: (directory: number, name: Buffer) => T): T {
+  #replacing<T>(path: Buffer, directory: number, name: Buffer, make: () => T): T {
     try {
-      return make(directory, name);
+      return make();
     } catch (error) {
       if (errnoOf(error) !== "EEXIST") throw error;
     }
     if (isDirectory(directory, name)) throw damaged(`${shown(path)} is in it twice, once as a directory`);
     sys.unlinkat(directory, name);
-    return make(directory, name);
+    return make();
   }
 
   #guarded(work: () => void): void {
@@ -156,8 +163,14 @@ export class TreeWriter implements TarHandler {
   }
 }
 
-function makeDirectory(directory: number, name: Buffer): void {
-  sys.mkdirat(directory, name, 0o700);
+/** A directory that is there already is taken as it is. */
+function makeDirectory(directory: number, name: Buffer, path: Buffer): void {
+  try {
+    sys.mkdirat(directory, name, 0o700);
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+    if (!isDirectory(directory, name)) throw damaged(`${shown(path)} is in it twice, once as a directory`);
+  }
 }
 
 function makeNode(directory: number, name: Buffer, entry: TreeEntry): void {

@@ -45,9 +45,9 @@ function* stored(bytes: Buffer): Generator<Uint8Array> {
 }
 
 /** Ends on a byte (sync flush), so that anything may follow. */
-function deflate(bytes: Uint8Array): Buffer {
+function deflate(bytes: Uint8Array, level = 1): Buffer {
   return deflateRawSync(bytes, {
-    level: 1,
+    level,
     finishFlush: constants.Z_SYNC_FLUSH,
     chunkSize: bytes.length + 1024,
   });
@@ -63,10 +63,10 @@ function deflated(bytes: Buffer): Iterable<Uint8Array> {
 let zeroBlock: Buffer | undefined;
 
 function* zeros(length: number): Generator<Uint8Array> {
-  zeroBlock ??= Buffer.from(deflate(ZEROS));
+  zeroBlock ??= Buffer.from(deflate(ZEROS, 9));
   let rest = length;
   for (; rest >= BLOCK; rest -= BLOCK) yield zeroBlock;
-  if (rest > 0) yield deflate(ZEROS.subarray(0, rest));
+  if (rest > 0) yield deflate(ZEROS.subarray(0, rest), 9);
 }
 
 function findRuns(data: Buffer): Run[] {

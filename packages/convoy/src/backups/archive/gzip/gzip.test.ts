@@ -1,0 +1,67 @@
+import { randomBytes } from "node:crypto";
+import { gunzipSync } from "node:zlib";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { deflatePiece } from "./deflate.ts";
+import { inflateMember } from "./inflate.ts";
+import { encodeMember, memberSize } from "./member.ts";
+
+function compress(data: Buffer): Buffer {
+  return Buffer.from(encodeMember(data, deflatePiece(data)));
+}
+
+const TEXT = Buffer.from("some words that come again and again, \n".repeat(30_000));
+
+/** Any mixture of text, random data and zeros. */
+const data = fc
+  .array(fc.tuple(fc.constantFrom("text", "random", "zeros"), fc.nat(200_000)), { maxLength: 6 })
+  .map((runs) =>
+    Buffer.concat(
+      runs.map(([kind, size]) =>
+        kind === "text" ? TEXT.subarray(0, size) : kind === "random" ? randomBytes(size) : Buffer.alloc(size),
+      ),
+    ),
+  );
+
+test("a member of any data is read by any gzip and by ours", () => {
+  fc.assert(
+    fc.property(data, (original) => {
+      const member = compress(original);
+      expect(memberSize(member)).toBe(member.length);
+      expect(gunzipSync(member).equals(original)).toBe(true);
+      expect(inflateMember(member, "it").equals(original)).toBe(true);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("random data grows by less than a thousandth, repeated random data shrinks", () => {
+  const random = randomBytes(1 << 20);
+  expect(compress(random).length).toBeLessThan(random.length * 1.001);
+  const repeated = Buffer.concat(Array<Buffer>(64).fill(randomBytes(16 << 10)));
+  expect(compress(repeated).length).toBeLessThan(repeated.length / 10);
+});
+
+test("a flipped bit never gives other data", () => {
+  const original = Buffer.concat([TEXT.subarray(0, 2000), Buffer.from("end")]);
+  const member = compress(original);
+  let refused = 0;
+  for (let bit = 0; bit < 8 * member.length; bit++) {
+    const flipped = Buffer.from(member);
+    flipped[bit >> 3]! ^= 1 << (bit & 7);
+    try {
+      expect(inflateMember(flipped, "the part").equals(original)).toBe(true);
+    } catch (error) {
+      expect(error).toMatchObject({ code: "BACKUP_DAMAGED", message: expect.stringContaining("the part") });
+      refused++;
+    }
+  }
+  // Time, flags and system in the header, and bits that fill up a byte, mean nothing for the data.
+  expect(refused).toBeGreaterThan(8 * member.length - 64);
+});
+
+test("a member that claims an enormous length is refused before any memory is taken", () => {
+  const member = compress(Buffer.from("small"));
+  member.writeUInt32LE(0xfffffff0, member.length - 4);
+  expect(() => inflateMember(member, "the part")).toThrowError(/claims 4294967280 bytes/);
+});
