@@ -17,7 +17,10 @@ interface Step {
 const steps: Step[] = [
   { what: "types", run: () => command("tsc", ["-p", "."]) },
   // Import boundaries are among the linter's rules (biome.json).
-  { what: "lint, format, import boundaries", run: () => command("biome", ["ci", "--error-on-warnings", "."]) },
+  {
+    what: "lint, format, import boundaries",
+    run: () => command("biome", ["ci", "--colors=off", "--error-on-warnings", "."]),
+  },
   { what: "lock file without download addresses", run: checkLockFile },
   { what: "bundles", run: () => command(process.execPath, ["scripts/build.ts"]) },
 ];

@@ -1,3 +1,4 @@
+import { setPriority } from "node:os";
 import { serveTasks } from "../../host/workers/index.ts";
 import { inflateMember } from "./gzip/inflate.ts";
 import { release } from "./release.ts";
@@ -19,6 +20,9 @@ export type PieceTasks = {
     progress: never;
   };
 };
+
+// On Linux this is the thread's own priority: requests and the rest of the machine go before compression.
+setPriority(5);
 
 serveTasks<PieceTasks>({
   makePiece(input, context) {

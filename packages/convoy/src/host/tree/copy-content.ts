@@ -32,6 +32,11 @@ export class ContentCopier {
     this.#onPiece = options.onPiece;
   }
 
+  /** True while the next file may share its source's blocks instead of being read. */
+  get triesReflink(): boolean {
+    return this.#reflink;
+  }
+
   /** `stat` is of `from`, taken before; `to` is empty and opened for writing. */
   copy(from: number, to: number, stat: sys.Stat): CopiedContent {
     const mayHaveHoles = stat.blocks * 512 < stat.size;

@@ -1,6 +1,6 @@
 import * as sys from "../sys.ts";
-import { entryOf, isSameState, isVanished, REREADS } from "./copy-entry.ts";
 import type { ManifestEntry } from "./manifest.ts";
+import { entryOf, isSameState, isVanished, REREADS } from "./source.ts";
 import { listSorted } from "./walk.ts";
 
 /** A directory while it is copied: what is still to be done, and whether it held still (R15). */

@@ -2,21 +2,29 @@ import { ConvoyError } from "../../errors.ts";
 import type { Progress } from "../operation.ts";
 import * as sys from "../sys.ts";
 import type { TaskContext } from "../workers/index.ts";
+import { Assistant } from "./assistant.ts";
 import { applyAttributes, attributesOf, dropInherited } from "./attributes.ts";
 import { ContentCopier } from "./copy-content.ts";
-import { copyFile, copySpecial, entryOf, isVanished, openSource } from "./copy-entry.ts";
 import { copyError } from "./copy-error.ts";
+import { copyFile, createCopy, type FileCopy, openFile } from "./copy-file.ts";
+import { copySpecial } from "./copy-special.ts";
 import { CopyingDirectory } from "./copying-directory.ts";
 import { DirChain, OPEN_DIRECTORY } from "./dir-chain.ts";
+import { EntryQueue } from "./entry-queue.ts";
 import { HardLinks, linkWithin } from "./hard-links.ts";
 import { ManifestWriter } from "./manifest.ts";
-import type { SnapshotRequest, SnapshotResult } from "./tasks.ts";
+import { entryOf, isVanished, openSource } from "./source.ts";
+import type { SnapshotInput, SnapshotResult } from "./tasks.ts";
 import { joinPath, MountBoundary, NameList, openRoot, shown } from "./walk.ts";
 
 const PROGRESS_MS = 250;
+/** Smaller snapshots are done before a second thread has started. */
+const ASSIST_FROM_BYTES = 8 << 20;
+/** Entries that may wait in memory for one before them to be complete. */
+const MAX_WAITING_ENTRIES = 10_000;
 
 /** The `snapshot` task. */
-export function snapshot(request: SnapshotRequest, context: TaskContext<Progress>): SnapshotResult {
+export function snapshot(request: SnapshotInput, context: TaskContext<Progress | "assist">): SnapshotResult {
   const manifest = new ManifestWriter(request.manifest);
   try {
     const walk = new SnapshotWalk(request, manifest, context);
@@ -32,7 +40,7 @@ export function snapshot(request: SnapshotRequest, context: TaskContext<Progress
 }
 
 class SnapshotWalk {
-  readonly #context: TaskContext<Progress>;
+  readonly #context: TaskContext<Progress | "assist">;
   readonly #manifest: ManifestWriter;
   readonly #targetPath: string;
   readonly #sourceRoot: number;
@@ -41,6 +49,9 @@ class SnapshotWalk {
   readonly #target: DirChain;
   readonly #boundary: MountBoundary;
   readonly #content: ContentCopier;
+  readonly #entries: EntryQueue;
+  readonly #assistant: Assistant | undefined;
+  #assistantAsked = false;
   readonly #links = new HardLinks();
   readonly #stack: CopyingDirectory[] = [];
   readonly #unstable = new NameList();
@@ -51,7 +62,7 @@ class SnapshotWalk {
   #bytesDone = 0;
   #reportedAt = 0;
 
-  constructor(request: SnapshotRequest, manifest: ManifestWriter, context: TaskContext<Progress>) {
+  constructor(request: SnapshotInput, manifest: ManifestWriter, context: TaskContext<Progress | "assist">) {
     this.#context = context;
     this.#manifest = manifest;
     this.#targetPath = request.target;
@@ -64,6 +75,8 @@ class SnapshotWalk {
       throw error;
     }
     this.#target = new DirChain(this.#targetRoot);
+    this.#entries = new EntryQueue(manifest);
+    this.#assistant = request.channel && new Assistant(request.channel);
     this.#boundary = new MountBoundary(this.#sourceRoot);
     this.#content = new ContentCopier({
       reflink: request.reflink !== "never",
@@ -91,6 +104,7 @@ class SnapshotWalk {
     this.#enter(Buffer.alloc(0), root);
     for (let current = this.#stack.at(-1); current !== undefined; current = this.#stack.at(-1)) {
       this.#context.throwIfCancelled();
+      this.#collect();
       const next = current.next();
       const path = next === undefined ? current.path : joinPath(current.path, next.name);
       try {
@@ -113,7 +127,7 @@ class SnapshotWalk {
   /** Begins with the directory that both chains have just arrived in. */
   #enter(path: Buffer, stat: sys.Stat): void {
     const directory = new CopyingDirectory(path, this.#source.fd, stat);
-    this.#manifest.add(directory.entry);
+    this.#entries.add(directory.entry);
     this.#directories++;
     this.#stack.push(directory);
   }
@@ -182,7 +196,7 @@ class SnapshotWalk {
     } finally {
       sys.close(fd);
     }
-    this.#manifest.add(entry);
+    this.#entries.add(entry);
     this.#directories++;
   }
 
@@ -194,27 +208,69 @@ class SnapshotWalk {
       this.#copiedLinks++;
       return false;
     }
-    this.#manifest.add({ ...first, path, hardLinkTo: first.path });
+    this.#entries.add({ ...first, path, hardLinkTo: first.path });
     this.#links.met(stat);
     return true;
   }
 
   #copyFile(name: Buffer, path: Buffer): boolean {
-    const place = { from: this.#source.fd, to: this.#target.fd, name, path };
-    const copied = copyFile(place, this.#content, (stat) => this.#isDone(name, path, stat));
-    if (copied === undefined) return false;
-    if (copied === "done") return true;
-    this.#manifest.add(copied.entry);
-    this.#links.add(copied.stat, copied.entry);
+    const file = openFile(this.#source.fd, name, path);
+    if (file === undefined) return false;
+    const { fd: from, stat } = file;
+    let to: number;
+    try {
+      if (this.#isDone(name, path, stat)) {
+        sys.close(from);
+        return true;
+      }
+      to = createCopy(this.#target.fd, name, file);
+    } catch (error) {
+      sys.close(from);
+      throw error;
+    }
     this.#files++;
+    const copy = { from, to, path, stat };
+    if (this.#handOver(copy)) return true;
+    const copied = copyFile(copy, this.#content);
     if (!copied.stable) this.#unstable.add(shown(path));
+    this.#entries.add(copied.entry);
+    this.#links.add(stat, copied.entry);
     return true;
+  }
+
+  /** Lets the second thread copy the file if it is worth it; further links need the entry at once. */
+  #handOver(copy: FileCopy): boolean {
+    const { size, nlink } = copy.stat;
+    if (this.#assistant === undefined || this.#content.triesReflink) return false;
+    if (!Assistant.isWorthIt(size) || nlink > 1) return false;
+    if (!this.#assistantAsked && this.#bytesDone >= ASSIST_FROM_BYTES) {
+      this.#assistantAsked = true;
+      this.#context.progress("assist");
+    }
+    if (!this.#assistant.canTake(size)) return false;
+    const fill = this.#entries.reserve();
+    this.#assistant.give(copy, ({ entry, stable }) => {
+      if (!stable) this.#unstable.add(shown(copy.path));
+      fill(entry);
+    });
+    return true;
+  }
+
+  /** Takes what the second thread has finished; waits for it only if too much waits for that. */
+  #collect(): void {
+    this.#assistant?.collect();
+    while (this.#entries.length > MAX_WAITING_ENTRIES) this.#waitForAssistant();
+  }
+
+  #waitForAssistant(): void {
+    this.#assistant?.wait();
+    this.#advance(0);
   }
 
   #copySpecial(name: Buffer, path: Buffer, stat: sys.Stat): boolean {
     const entry = copySpecial({ from: this.#source.fd, to: this.#target.fd, name, path }, stat);
     if (entry === undefined) return false;
-    this.#manifest.add(entry);
+    this.#entries.add(entry);
     this.#links.add(stat, entry);
     return true;
   }
@@ -243,11 +299,16 @@ class SnapshotWalk {
     const now = performance.now();
     if (now - this.#reportedAt < PROGRESS_MS) return;
     this.#reportedAt = now;
-    this.#context.progress({ phase: "copy", bytesDone: this.#bytesDone });
+    this.#context.progress({ phase: "copy", bytesDone: this.#totalBytesDone });
+  }
+
+  get #totalBytesDone(): number {
+    return this.#bytesDone + (this.#assistant?.bytesDone ?? 0);
   }
 
   #finish(): SnapshotResult {
-    this.#context.progress({ phase: "sync", bytesDone: this.#bytesDone });
+    while (this.#assistant?.isBusy) this.#waitForAssistant();
+    this.#context.progress({ phase: "sync", bytesDone: this.#totalBytesDone });
     sys.syncfs(this.#targetRoot);
     const { entries, bytes } = this.#manifest.finish();
     return {

@@ -1,5 +1,6 @@
 import type { Progress } from "../operation.ts";
 import { WorkerPool, workerUrl } from "../workers/index.ts";
+import type { AssistantChannel } from "./assistant.ts";
 
 export interface SnapshotRequest {
   /** Directory to copy: an absolute path, or `/proc/self/fd/N` of a handle that stays open. */
@@ -41,13 +42,20 @@ export interface RemoveRequest {
   name?: string;
 }
 
+/** Without a channel the walk does everything itself. */
+export interface SnapshotInput extends SnapshotRequest {
+  channel?: AssistantChannel;
+}
+
 export type TreeTasks = {
-  snapshot: { input: SnapshotRequest; output: SnapshotResult; progress: Progress };
+  /** `assist` asks for an `assist` task at the other end of the channel. */
+  snapshot: { input: SnapshotInput; output: SnapshotResult; progress: Progress | "assist" };
+  assist: { input: AssistantChannel; output: undefined; progress: never };
   remove: { input: RemoveRequest; output: undefined; progress: Progress };
 };
 
 /**
- * One thread per running operation. They wait for disks most of the time, so there may be more of them than cores; a
+ * One thread per running operation, two for large snapshots. They wait for disks most of the time, so there may be more of them than cores; a
  * deletion is not to wait for a long snapshot.
  */
 export const treeWorkers = new WorkerPool<TreeTasks>({

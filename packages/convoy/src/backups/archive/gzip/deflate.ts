@@ -1,5 +1,7 @@
 import { constants, deflateRawSync } from "node:zlib";
 import { release } from "../release.ts";
+import type { WholeDeflate } from "./libdeflate.ts";
+import { Output } from "./output.ts";
 
 /** Data is judged in blocks of this many bytes: compressible, random, or zeros. */
 const BLOCK = 64 * 1024;
@@ -13,60 +15,75 @@ interface Run {
   end: number;
 }
 
-/**
- * Deflates one piece into a complete deflate stream, in parts. Runs that do not compress are stored, zeros are copied
- * from a finished pattern, so that neither costs time; the rest is zlib level 1, the fastest.
- */
-export function deflatePiece(data: Buffer): Uint8Array[] {
-  const parts: Uint8Array[] = [];
-  for (const run of findRuns(data)) {
-    const bytes = data.subarray(run.start, run.end);
-    if (run.kind === "zeros") parts.push(...zeros(bytes.length));
-    else if (run.kind === "random") parts.push(...stored(bytes));
-    else parts.push(...deflated(bytes));
+/** How a piece is deflated: zlib always, libdeflate where there is one. */
+export class PieceDeflater {
+  readonly #whole: WholeDeflate | undefined;
+  readonly #output = new Output(1.25 * 1024 * 1024);
+  #zeroBlock: Buffer | undefined;
+
+  constructor(whole: WholeDeflate | undefined) {
+    this.#whole = whole;
   }
-  parts.push(FINAL);
-  return parts;
+
+  /**
+   * Deflates one piece into a complete deflate stream, valid until the next call. Runs that do not compress are stored,
+   * zeros are copied from a finished pattern, so that neither costs time; the rest is compressed at level 1.
+   */
+  deflate(data: Buffer): Buffer {
+    this.#output.reset();
+    const runs = findRuns(data);
+    for (const [index, { kind, start, end }] of runs.entries()) {
+      const bytes = data.subarray(start, end);
+      if (kind === "zeros") this.#zeros(bytes.length);
+      else if (kind === "random") this.#stored(bytes);
+      else if (index === runs.length - 1 && this.#last(bytes)) return this.#output.bytes();
+      else this.#deflated(bytes);
+    }
+    this.#output.append(FINAL);
+    return this.#output.bytes();
+  }
+
+  /** The last run as the end of the stream: libdeflate can make nothing else. @returns false if it made nothing. */
+  #last(bytes: Buffer): boolean {
+    const size = this.#whole?.(bytes, this.#output.room(bytes.length)) ?? 0;
+    this.#output.advance(size);
+    return size > 0;
+  }
+
+  #deflated(bytes: Buffer): void {
+    const result = deflateToByte(bytes, 1);
+    if (result.length < bytes.length) this.#output.append(result);
+    else this.#stored(bytes);
+    release(result);
+  }
+
+  /** Bytes as stored blocks, each with its length and the length's complement. */
+  #stored(bytes: Buffer): void {
+    for (let at = 0; at < bytes.length; at += 0xffff) {
+      const part = bytes.subarray(at, at + 0xffff);
+      const header = this.#output.room(5);
+      header[0] = 0;
+      header.writeUInt16LE(part.length, 1);
+      header.writeUInt16LE(part.length ^ 0xffff, 3);
+      this.#output.advance(5);
+      this.#output.append(part);
+    }
+  }
+
+  #zeros(length: number): void {
+    this.#zeroBlock ??= Buffer.from(deflateToByte(ZEROS, 9));
+    let rest = length;
+    for (; rest >= BLOCK; rest -= BLOCK) this.#output.append(this.#zeroBlock);
+    if (rest > 0) this.#output.append(deflateToByte(ZEROS.subarray(0, rest), 9));
+  }
 }
 
 /** An empty last block with fixed codes. */
 const FINAL = Buffer.of(0x03, 0x00);
 
-/** Bytes as stored blocks, each with its length and the length's complement. */
-function* stored(bytes: Buffer): Generator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += 0xffff) {
-    const part = bytes.subarray(at, at + 0xffff);
-    const header = Buffer.alloc(5);
-    header.writeUInt16LE(part.length, 1);
-    header.writeUInt16LE(part.length ^ 0xffff, 3);
-    yield header;
-    yield part;
-  }
-}
-
-/** Ends on a byte (sync flush), so that anything may follow. */
-function deflate(bytes: Uint8Array, level = 1): Buffer {
-  return deflateRawSync(bytes, {
-    level,
-    finishFlush: constants.Z_SYNC_FLUSH,
-    chunkSize: bytes.length + 1024,
-  });
-}
-
-function deflated(bytes: Buffer): Iterable<Uint8Array> {
-  const result = deflate(bytes);
-  if (result.length < bytes.length) return [result];
-  release(result);
-  return stored(bytes);
-}
-
-let zeroBlock: Buffer | undefined;
-
-function* zeros(length: number): Generator<Uint8Array> {
-  zeroBlock ??= Buffer.from(deflate(ZEROS, 9));
-  let rest = length;
-  for (; rest >= BLOCK; rest -= BLOCK) yield zeroBlock;
-  if (rest > 0) yield deflate(ZEROS.subarray(0, rest), 9);
+/** Blocks that are none of them the last, and end on a byte (sync flush), so that anything may follow. */
+function deflateToByte(bytes: Uint8Array, level: number): Buffer {
+  return deflateRawSync(bytes, { level, finishFlush: constants.Z_SYNC_FLUSH, chunkSize: bytes.length + 1024 });
 }
 
 function findRuns(data: Buffer): Run[] {
@@ -111,7 +128,7 @@ const TRIAL = 32 * 1024;
 /** True if bytes that look random repeat themselves at short range after all. */
 function repeats(run: Buffer): boolean {
   const middle = Math.floor((run.length - TRIAL) / 2);
-  const trial = deflate(run.subarray(middle, middle + TRIAL));
+  const trial = deflateToByte(run.subarray(middle, middle + TRIAL), 1);
   const size = trial.length;
   release(trial);
   return size < 0.97 * TRIAL;

@@ -39,21 +39,17 @@ export function memberSize(head: Buffer): number | undefined {
   return head.subarray(12, 14).equals(SUBFIELD) && head.readUInt16LE(14) === 4 ? head.readUInt32LE(16) : undefined;
 }
 
-/** A complete member of `data`, whose deflate stream is `deflated` (in parts). */
-export function encodeMember(data: Uint8Array, deflated: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const size = HEADER_SIZE + TRAILER_SIZE + deflated.reduce((sum, part) => sum + part.length, 0);
+/** A complete member of `data`, whose deflate stream is `deflated`, in memory of its own. */
+export function encodeMember(data: Uint8Array, deflated: Uint8Array): Uint8Array<ArrayBuffer> {
+  const size = HEADER_SIZE + deflated.length + TRAILER_SIZE;
   const member = Buffer.from(new ArrayBuffer(size));
   member.set([ID1, ID2, DEFLATE, FLAG_EXTRA, 0, 0, 0, 0, FASTEST, OS_UNKNOWN]);
   member.writeUInt16LE(8, 10);
   SUBFIELD.copy(member, 12);
   member.writeUInt16LE(4, 14);
   member.writeUInt32LE(size, 16);
-  let at = HEADER_SIZE;
-  for (const part of deflated) {
-    member.set(part, at);
-    at += part.length;
-  }
-  member.writeUInt32LE(crc32(data), at);
-  member.writeUInt32LE(data.length, at + 4);
+  member.set(deflated, HEADER_SIZE);
+  member.writeUInt32LE(crc32(data), size - TRAILER_SIZE);
+  member.writeUInt32LE(data.length, size - TRAILER_SIZE + 4);
   return member as Uint8Array<ArrayBuffer>;
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { CHECKSUM_PIECE, type TreeEntry } from "../../../host/tree/entry.ts";
 import { encodeEntry } from "../tar/encode-entry.ts";
 import { BLOCK, padding } from "../tar/header.ts";
@@ -7,6 +8,9 @@ import { type FileSlice, type PieceInput, storedBytes } from "./piece.ts";
 
 /** A piece is closed once it has this many bytes; with the last slice of data it may grow to twice as many. */
 const PIECE_SIZE = 1024 * 1024;
+
+/** After this many entries other work of the thread has its turn: requests are answered while a backup runs. */
+const TURN_ENTRIES = 128;
 
 /** One piece to be made, and what its digests are good for. */
 export interface PlannedPiece {
@@ -69,6 +73,7 @@ export async function* planPieces(
   rangesOf: (entry: TreeEntry) => Promise<Float64Array>,
 ): AsyncGenerator<PlannedPiece, void, undefined> {
   let piece = new PieceBuilder();
+  let planned = 0;
   for await (const entry of entries) {
     const isFile = entry.type === "file" && entry.hardLinkTo === undefined;
     const ranges = isFile && entry.sparse ? toRanges(await rangesOf(entry)) : undefined;
@@ -81,6 +86,7 @@ export async function* planPieces(
       }
     }
     piece.entries++;
+    if (++planned % TURN_ENTRIES === 0) await nextTurn();
     if (!isFile) continue;
     const file = new FileChecksum(entry);
     for (const slice of ranges ? sparseSlices(entry, ranges) : wholeSlices(entry)) {
