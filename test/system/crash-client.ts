@@ -31,8 +31,8 @@ export class CrashClient {
   readonly #backups = new Map<string, string>();
   #pending: Pending | undefined;
   #serial = 0;
-  /** Requests that were acknowledged so far. */
-  acknowledged = 0;
+  /** Called after every acknowledgement. */
+  onAcknowledged: () => void = () => undefined;
 
   constructor(daemon: Daemon, store: string, prefix: string, random: Random) {
     this.#daemon = daemon;
@@ -53,9 +53,9 @@ export class CrashClient {
         return;
       }
       expect(answer, JSON.stringify(step)).toMatchObject({ status: 200 });
-      this.acknowledged += 1;
       this.#pending = undefined;
       await this.#happened(step, answer.body);
+      this.onAcknowledged();
     }
   }
 
@@ -177,8 +177,9 @@ export class CrashClient {
     for (const [name, content] of this.#detached)
       expect(await this.#contentOf(join(this.#daemon.path, name))).toBe(content);
     for (const [name, { volume, content }] of this.#snapshots) {
-      expect(await this.#snapshotTree(name).then((tree) => tree && this.#contentOf(tree))).toBe(content);
-      expect((await this.#daemon.json("snapshot", "inspect", name))["VolumeName"]).toBe(volume);
+      const found = await this.#snapshot(name);
+      expect(found?.VolumeName, name).toBe(volume);
+      expect(await this.#contentOf(found!.DriverInfo.FilePath)).toBe(content);
     }
     expect((await this.#ownBackups()).sort()).toEqual([...this.#backups.keys()].map(idOf).sort());
     const files = (await readdir(this.#daemon.path)).filter((name) => name.startsWith(`${this.#prefix}-`));
@@ -211,9 +212,9 @@ export class CrashClient {
         case "rename":
           return listed.includes(step.to);
         case "snapshot":
-          return (await this.#snapshotTree(step.snapshot)) !== undefined;
+          return (await this.#snapshot(step.snapshot)) !== undefined;
         case "snapshot-delete":
-          return (await this.#snapshotTree(step.snapshot)) === undefined;
+          return (await this.#snapshot(step.snapshot)) === undefined;
         case "backup":
           return (await this.#ownBackups()).some((id) => ![...this.#backups.keys()].map(idOf).includes(id));
         case "backup-delete":
@@ -225,10 +226,12 @@ export class CrashClient {
     await this.#happened(step, unknown ?? "");
   }
 
-  async #snapshotTree(name: string): Promise<string | undefined> {
-    const result = await this.#daemon.convoy(["snapshot", "inspect", name]);
-    if (result.code !== 0) return undefined;
-    return (JSON.parse(result.stdout) as { DriverInfo: { FilePath: string } }).DriverInfo.FilePath;
+  async #snapshot(name: string): Promise<{ VolumeName: string; DriverInfo: { FilePath: string } } | undefined> {
+    const answer = await this.#daemon.rest("GET", "/snapshots/", { SnapshotName: name });
+    if (answer.status === 200)
+      return JSON.parse(answer.body) as { VolumeName: string; DriverInfo: { FilePath: string } };
+    expect(answer.body).toContain(`cannot find volume for snapshot ${name}`);
+    return undefined;
   }
 
   async #ownUrls(): Promise<string[]> {

@@ -88,9 +88,12 @@ function check(result: number, syscall: string, path?: Path): number {
 }
 
 function z(path: Path): Buffer {
-  const bytes = typeof path === "string" ? Buffer.from(path) : path;
-  if (bytes.includes(0)) throw Object.assign(new Error("EINVAL: a path with a NUL byte"), { code: "EINVAL" });
-  return Buffer.concat([bytes, Buffer.of(0)]);
+  if (path.includes("\0")) throw Object.assign(new Error("EINVAL: a path with a NUL byte"), { code: "EINVAL" });
+  if (typeof path === "string") return Buffer.from(`${path}\0`);
+  const bytes = Buffer.allocUnsafe(path.length + 1);
+  bytes.set(path);
+  bytes[path.length] = 0;
+  return bytes;
 }
 
 /** open(2) relative to a directory. O_CLOEXEC is always set; add O.NOFOLLOW yourself where it matters. */

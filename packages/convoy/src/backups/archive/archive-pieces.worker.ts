@@ -28,7 +28,7 @@ serveTasks<PieceTasks>({
   makePiece(input, context) {
     const output = makePiece(input);
     release(input.inline);
-    context.transfer.push(output.member.buffer, output.digests.buffer);
+    context.transfer.push(output.compressed.buffer, output.digests.buffer);
     return output;
   },
   sparseRanges: ({ root, file }) => sparseRanges(root, file),

@@ -1,12 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { requireOrSkip, skipFor } from "../../../../../test/lab/apt.ts";
 import { silentLog } from "../../host/log.ts";
 import type { OperationContext } from "../../host/operation.ts";
-import * as sys from "../../host/sys.ts";
 import type { TreeEntry } from "../../host/tree/entry.ts";
 import { readManifest } from "../../host/tree/manifest.ts";
 import { snapshotTree } from "../../host/tree/snapshot.ts";
@@ -17,47 +15,14 @@ export function context(signal = new AbortController().signal): OperationContext
   return { signal, log: silentLog(), progress: () => undefined };
 }
 
-/** A new directory of its own below the system's directory for temporary files. */
-export function scratch(): string {
-  return fs.mkdtempSync(join(tmpdir(), "archive-"));
-}
+/** Archives hold files of other users, devices and mounts. True, with the reason printed, where that cannot be tested. */
+export const cannotTest =
+  skipFor(process.getuid?.() === 0 ? undefined : "archives of other users' files need root") ||
+  (await requireOrSkip("acl", "attr"));
 
-export function remove(directory: string): void {
-  fs.rmSync(directory, { recursive: true, force: true });
-}
-
-/** Everything that a user can see of a tree, by path: two trees are the same if this is. */
-export function describeTree(root: string): Record<string, unknown> {
-  const result: Record<string, unknown> = {};
-  const firstNames = new Map<bigint, string>();
-  const visit = (path: Buffer) => {
-    const at = Buffer.concat([Buffer.from(`${root}/`), path]);
-    const stat = fs.lstatSync(at, { bigint: true });
-    const name = path.toString("latin1") || ".";
-    const entry: Record<string, unknown> = {
-      mode: Number(stat.mode).toString(8),
-      owner: `${stat.uid}:${stat.gid}`,
-      mtimeNs: stat.mtimeNs,
-      xattrs: [...sys.lxattrs(at)].map(([key, value]) => `${key}=${value.toString("hex")}`).sort(),
-    };
-    if (!stat.isDirectory() && stat.nlink > 1n) {
-      entry["sameFileAs"] = firstNames.get(stat.ino) ?? "itself";
-      if (!firstNames.has(stat.ino)) firstNames.set(stat.ino, name);
-    }
-    if (stat.isSymbolicLink()) entry["target"] = fs.readlinkSync(at, "latin1");
-    if (stat.isFile()) {
-      entry["size"] = stat.size;
-      entry["sha256"] = createHash("sha256").update(fs.readFileSync(at)).digest("hex");
-    }
-    if (stat.isCharacterDevice() || stat.isBlockDevice()) entry["device"] = stat.rdev;
-    result[name] = entry;
-    if (!stat.isDirectory()) return;
-    for (const child of fs.readdirSync(at, { encoding: "buffer" }).sort(Buffer.compare)) {
-      visit(path.length === 0 ? child : Buffer.concat([path, Buffer.from("/"), child]));
-    }
-  };
-  visit(Buffer.alloc(0));
-  return result;
+/** Removes what a directory holds. */
+export function empty(directory: string): void {
+  for (const name of fs.readdirSync(directory)) fs.rmSync(join(directory, name), { recursive: true });
 }
 
 /** A snapshot of a directory and its entries. */

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { context, remove, run, scratch } from "./archive.fixture.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import { scratchPerTest } from "../../../../../test/lab/scratch.ts";
+import { cannotTest, context, run } from "./archive.fixture.ts";
 import { extractArchive } from "./index.ts";
 
 const FIXTURES = new URL("../../../../../test/fixtures/convoy-v0.5-backups/", import.meta.url).pathname;
@@ -32,13 +33,12 @@ interface FixtureBackup {
 const manifest = JSON.parse(fs.readFileSync(join(FIXTURES, "manifest.json"), "utf8"));
 const backups: FixtureBackup[] = manifest.stores.vfs.backups.filter(({ deleted }: FixtureBackup) => !deleted);
 
+const scratch = scratchPerTest();
 let directory: string;
 
-beforeEach(() => {
-  directory = scratch();
+beforeEach(async () => {
+  directory = await scratch.directory("restored");
 });
-
-afterEach(() => remove(directory));
 
 function found({ path, type }: FixtureEntry): FixtureEntry {
   const at = join(directory, path);
@@ -60,29 +60,31 @@ function found({ path, type }: FixtureEntry): FixtureEntry {
   };
 }
 
-test.each(backups)("the archive of backup $key, written by Convoy v0.5.2, restores bit for bit", async (backup) => {
-  const extracted = await extractArchive(
-    {
-      body: fs.createReadStream(join(FIXTURES, "vfs", backup.archive)),
-      target: { kind: "tree", directory, reserveBytes: 0 },
-      expect: { size: backup.archiveSize, sha256: backup.archiveSha256 },
-    },
-    context(),
-  );
-  expect(extracted.entries).toBe(backup.members);
-  const expected = backup.entries.map(({ path, type, mode, uid, gid, mtime, size, sha256, target }) => ({
-    path,
-    type,
-    uid,
-    gid,
-    mtime,
-    ...(mode !== undefined && { mode }),
-    ...(target !== undefined && { target }),
-    ...(size !== undefined && { size, sha256 }),
-  }));
-  expect(backup.entries.map(found)).toEqual(expected);
-  expect(run("find", directory, "-printf", "x").length).toBe(backup.entries.length);
-  for (const group of backup.hardlinks) {
-    expect(new Set(group.map((path) => fs.statSync(join(directory, path)).ino)).size).toBe(1);
-  }
+describe.skipIf(cannotTest)("archives of Convoy v0.5.2", () => {
+  test.each(backups)("the archive of backup $key, written by Convoy v0.5.2, restores bit for bit", async (backup) => {
+    const extracted = await extractArchive(
+      {
+        body: fs.createReadStream(join(FIXTURES, "vfs", backup.archive)),
+        target: { kind: "tree", directory, reserveBytes: 0 },
+        expect: { size: backup.archiveSize, sha256: backup.archiveSha256 },
+      },
+      context(),
+    );
+    expect(extracted.entries).toBe(backup.members);
+    const expected = backup.entries.map(({ path, type, mode, uid, gid, mtime, size, sha256, target }) => ({
+      path,
+      type,
+      uid,
+      gid,
+      mtime,
+      ...(mode !== undefined && { mode }),
+      ...(target !== undefined && { target }),
+      ...(size !== undefined && { size, sha256 }),
+    }));
+    expect(backup.entries.map(found)).toEqual(expected);
+    expect(run("find", directory, "-printf", "x").length).toBe(backup.entries.length);
+    for (const group of backup.hardlinks) {
+      expect(new Set(group.map((path) => fs.statSync(join(directory, path)).ino)).size).toBe(1);
+    }
+  });
 });

@@ -1,4 +1,5 @@
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, readlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Scratch } from "../../../../../test/lab/scratch.ts";
 import { silentLog } from "../log.ts";
@@ -62,7 +63,12 @@ export async function takeStepwise(scratch: Scratch, source: string, onStep: (st
   return { result, ...place, entries: await readEntries(place.manifest) };
 }
 
-/** Descriptors that this process has open. */
-export async function openDescriptors(): Promise<number> {
-  return (await readdir("/proc/self/fd")).length;
+/** Files and directories of tests that this process has open; threads and pipes come and go. */
+export async function openDescriptors(): Promise<string[]> {
+  const paths: string[] = [];
+  for (const fd of await readdir("/proc/self/fd")) {
+    const path = await readlink(`/proc/self/fd/${fd}`).catch(() => "closed");
+    if (path.startsWith(tmpdir())) paths.push(path);
+  }
+  return paths.sort();
 }

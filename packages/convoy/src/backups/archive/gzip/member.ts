@@ -1,7 +1,8 @@
 import { crc32 } from "node:zlib";
+import type { Output } from "./output.ts";
 
 /*
- * A single-file archive is a series of complete gzip members (RFC 1952), one per piece of the tar stream. Any gzip
+ * A single-file archive is a series of complete gzip members (RFC 1952), one or a few per piece of the tar stream. Any gzip
  * reader reads them as one stream. The header of each carries a subfield `CV` in the extra field: the length of the
  * whole member in bytes, 32 bits little-endian, so that a reader finds the next member without inflating this one and
  * all cores can inflate at the same time.
@@ -14,6 +15,8 @@ const FLAG_EXTRA = 4;
 const FASTEST = 4;
 const OS_UNKNOWN = 255;
 const SUBFIELD = Buffer.from("CV");
+/** Where the member's length stands in its header. */
+const SIZE_AT = 16;
 
 /** Bytes of the header of our members. */
 export const HEADER_SIZE = 20;
@@ -36,20 +39,28 @@ export function memberSize(head: Buffer): number | undefined {
   if (head.length < HEADER_SIZE || !isGzip(head) || head[3] !== FLAG_EXTRA || head.readUInt16LE(10) !== 8) {
     return undefined;
   }
-  return head.subarray(12, 14).equals(SUBFIELD) && head.readUInt16LE(14) === 4 ? head.readUInt32LE(16) : undefined;
+  return head.subarray(12, 14).equals(SUBFIELD) && head.readUInt16LE(14) === 4 ? head.readUInt32LE(SIZE_AT) : undefined;
 }
 
-/** A complete member of `data`, whose deflate stream is `deflated`, in memory of its own. */
-export function encodeMember(data: Uint8Array, deflated: Uint8Array): Uint8Array<ArrayBuffer> {
-  const size = HEADER_SIZE + deflated.length + TRAILER_SIZE;
-  const member = Buffer.from(new ArrayBuffer(size));
-  member.set([ID1, ID2, DEFLATE, FLAG_EXTRA, 0, 0, 0, 0, FASTEST, OS_UNKNOWN]);
-  member.writeUInt16LE(8, 10);
-  SUBFIELD.copy(member, 12);
-  member.writeUInt16LE(4, 14);
-  member.writeUInt32LE(size, 16);
-  member.set(deflated, HEADER_SIZE);
-  member.writeUInt32LE(crc32(data), size - TRAILER_SIZE);
-  member.writeUInt32LE(data.length, size - TRAILER_SIZE + 4);
-  return member as Uint8Array<ArrayBuffer>;
+/** Begins a member. @returns where it begins, for `endMember`; the deflate stream is to be appended. */
+export function beginMember(output: Output): number {
+  const start = output.bytes().length;
+  output.append(HEADER);
+  return start;
 }
+
+/** Ends the member begun at `start`, which holds `data`. */
+export function endMember(output: Output, start: number, data: Uint8Array): void {
+  const trailer = output.room(TRAILER_SIZE);
+  trailer.writeUInt32LE(crc32(data), 0);
+  trailer.writeUInt32LE(data.length, 4);
+  output.advance(TRAILER_SIZE);
+  const member = output.bytes().subarray(start);
+  member.writeUInt32LE(member.length, SIZE_AT);
+}
+
+const HEADER = Buffer.alloc(HEADER_SIZE);
+HEADER.set([ID1, ID2, DEFLATE, FLAG_EXTRA, 0, 0, 0, 0, FASTEST, OS_UNKNOWN]);
+HEADER.writeUInt16LE(8, 10);
+SUBFIELD.copy(HEADER, 12);
+HEADER.writeUInt16LE(4, 14);

@@ -14,6 +14,11 @@ export class Output {
     this.#length = 0;
   }
 
+  /** Drops everything from `length` on. */
+  truncate(length: number): void {
+    this.#length = length;
+  }
+
   append(bytes: Uint8Array): void {
     this.room(bytes.length).set(bytes);
     this.#length += bytes.length;

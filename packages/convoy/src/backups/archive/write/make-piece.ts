@@ -1,9 +1,8 @@
 import { createHash, hash } from "node:crypto";
 import * as sys from "../../../host/sys.ts";
 import { CHECKSUM_PIECE } from "../../../host/tree/entry.ts";
-import { PieceDeflater } from "../gzip/deflate.ts";
+import { PieceCompressor } from "../gzip/compress.ts";
 import { loadLibdeflate } from "../gzip/libdeflate.ts";
-import { encodeMember } from "../gzip/member.ts";
 import { release } from "../release.ts";
 import { type FileSlice, type PieceInput, type PieceOutput, storedBytes } from "./piece.ts";
 import { openSnapshotFile, readFully } from "./snapshot-file.ts";
@@ -11,7 +10,7 @@ import { openSnapshotFile, readFully } from "./snapshot-file.ts";
 /** The thread's own buffer for a piece before compression, used again and again; larger pieces are hardly ever made. */
 let buffer = Buffer.allocUnsafeSlow(2.25 * 1024 * 1024);
 
-const deflater = new PieceDeflater(loadLibdeflate());
+const compressor = new PieceCompressor(loadLibdeflate());
 
 const zeros = Buffer.alloc(CHECKSUM_PIECE);
 
@@ -39,7 +38,7 @@ export function makePiece({ root, inline, items, size }: PieceInput): PieceOutpu
     digestAt += 32;
   }
   const data = buffer.subarray(0, at);
-  return { member: encodeMember(data, deflater.deflate(data)), digests };
+  return { compressed: compressor.compress(data), digests };
 }
 
 /** Reads the data of one slice into `target`. @returns SHA-256 of the slice, holes read as zeros. */

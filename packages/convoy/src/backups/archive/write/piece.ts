@@ -25,8 +25,8 @@ export interface PieceInput {
 }
 
 export interface PieceOutput {
-  /** A complete gzip member. */
-  member: Uint8Array<ArrayBuffer>;
+  /** One or more complete gzip members. */
+  compressed: Uint8Array<ArrayBuffer>;
   /** SHA-256 of each file slice, holes read as zeros, 32 bytes each, in order. */
   digests: Uint8Array<ArrayBuffer>;
 }

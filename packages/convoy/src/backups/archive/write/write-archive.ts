@@ -78,11 +78,11 @@ async function* produce(
 
     const sha = createHash("sha256");
     const summary = { size: 0, dataBytes: 0, entries: 0 };
-    for await (const [piece, { member, digests }] of inOrder(plan, PIECES_IN_FLIGHT, make, () => stop.abort())) {
+    for await (const [piece, { compressed, digests }] of inOrder(plan, PIECES_IN_FLIGHT, make, () => stop.abort())) {
       takeDigests(piece, digests);
       for (const file of piece.completed) compare(file, onChecksum);
-      sha.update(member);
-      summary.size += member.length;
+      sha.update(compressed);
+      summary.size += compressed.length;
       summary.dataBytes += piece.dataBytes;
       summary.entries += piece.entries;
       context.progress({
@@ -90,8 +90,8 @@ async function* produce(
         bytesDone: summary.dataBytes,
         ...(totalBytes === undefined ? {} : { bytesTotal: totalBytes }),
       });
-      yield member;
-      release(member);
+      yield compressed;
+      release(compressed);
     }
     finished({ ...summary, sha256: sha.digest("hex") });
   } finally {

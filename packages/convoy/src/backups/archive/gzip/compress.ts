@@ -1,6 +1,7 @@
 import { constants, deflateRawSync } from "node:zlib";
 import { release } from "../release.ts";
 import type { WholeDeflate } from "./libdeflate.ts";
+import { beginMember, endMember } from "./member.ts";
 import { Output } from "./output.ts";
 
 /** Data is judged in blocks of this many bytes: compressible, random, or zeros. */
@@ -15,10 +16,10 @@ interface Run {
   end: number;
 }
 
-/** How a piece is deflated: zlib always, libdeflate where there is one. */
-export class PieceDeflater {
+/** Compresses pieces: with zlib always, with libdeflate where there is one. */
+export class PieceCompressor {
   readonly #whole: WholeDeflate | undefined;
-  readonly #output = new Output(1.25 * 1024 * 1024);
+  readonly #output = new Output(2.25 * 1024 * 1024);
   #zeroBlock: Buffer | undefined;
 
   constructor(whole: WholeDeflate | undefined) {
@@ -26,25 +27,32 @@ export class PieceDeflater {
   }
 
   /**
-   * Deflates one piece into a complete deflate stream, valid until the next call. Runs that do not compress are stored,
-   * zeros are copied from a finished pattern, so that neither costs time; the rest is compressed at level 1.
+   * Compresses one piece into gzip members of ours, mostly one. Runs that do not compress are stored, zeros are copied
+   * from a finished pattern, so that neither costs time; the rest is compressed at level 1.
    */
-  deflate(data: Buffer): Buffer {
+  compress(data: Buffer): Uint8Array<ArrayBuffer> {
     this.#output.reset();
-    const runs = findRuns(data);
-    for (const [index, { kind, start, end }] of runs.entries()) {
-      const bytes = data.subarray(start, end);
-      if (kind === "zeros") this.#zeros(bytes.length);
-      else if (kind === "random") this.#stored(bytes);
-      else if (index === runs.length - 1 && this.#last(bytes)) return this.#output.bytes();
-      else this.#deflated(bytes);
+    let start = 0;
+    let member = beginMember(this.#output);
+    for (const run of findRuns(data)) {
+      const bytes = data.subarray(run.start, run.end);
+      if (run.kind === "zeros") this.#zeros(bytes.length);
+      else if (run.kind === "random") this.#stored(bytes);
+      else if (this.#endWith(bytes)) {
+        endMember(this.#output, member, data.subarray(start, run.end));
+        start = run.end;
+        member = beginMember(this.#output);
+      } else this.#deflated(bytes);
     }
-    this.#output.append(FINAL);
-    return this.#output.bytes();
+    if (start < data.length || data.length === 0) {
+      this.#output.append(FINAL);
+      endMember(this.#output, member, data.subarray(start));
+    } else this.#output.truncate(member);
+    return new Uint8Array(this.#output.bytes());
   }
 
-  /** The last run as the end of the stream: libdeflate can make nothing else. @returns false if it made nothing. */
-  #last(bytes: Buffer): boolean {
+  /** A run as the end of a member: libdeflate can make nothing else. @returns false if it made nothing. */
+  #endWith(bytes: Buffer): boolean {
     const size = this.#whole?.(bytes, this.#output.room(bytes.length)) ?? 0;
     this.#output.advance(size);
     return size > 0;
