@@ -21,7 +21,7 @@ export async function keysOf(listing: AsyncIterable<ObjectInfo>): Promise<string
 
 export async function contentOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of body) pieces.push(piece);
+  for await (const piece of body) pieces.push(Buffer.from(piece));
   return Buffer.concat(pieces);
 }
 

@@ -44,7 +44,10 @@ export interface Store {
    * @returns undefined if absent. An object larger than `maxBytes` is a FORGED error.
    */
   read(key: string, options: CallOptions & { maxBytes: number }): Promise<Uint8Array | undefined>;
-  /** Streams an object in pieces of about 1 MiB. An absent object is a BACKUP_NOT_FOUND error at once. */
+  /**
+   * Streams an object in pieces of about 1 MiB, each valid only until the next is asked for. An absent object is a
+   * BACKUP_NOT_FOUND error at once.
+   */
   get(key: string, options?: CallOptions): Promise<{ info: ObjectInfo; body: AsyncIterable<Uint8Array> }>;
   /** All objects below `prefix` (a directory, without a slash at the end), in any order. None: an empty listing. */
   list(prefix: string, options?: CallOptions): AsyncIterable<ObjectInfo>;

@@ -99,13 +99,13 @@ async function copy(share: OpenShare, intent: Intent, volume: string, op: Operat
 function warningsOf(result: SnapshotResult): string[] {
   const list = (paths: readonly string[]) => `${paths.slice(0, 10).join(", ")}${paths.length > 10 ? ", …" : ""}`;
   const warnings: string[] = [];
-  if (result.unstable.length > 0) {
-    warnings.push(
-      `not one point in time: ${result.unstable.length} changed while they were copied: ${list(result.unstable)}`,
-    );
+  if (!result.onePointInTime) {
+    const { unstableCount, unstable } = result;
+    warnings.push(`not one point in time: ${unstableCount} changed while they were copied: ${list(unstable)}`);
   }
-  if (result.skipped.length > 0) {
-    warnings.push(`left out (sockets, other file systems): ${list(result.skipped)}`);
+  if (result.skippedCount > 0) warnings.push(`left out: ${result.skippedCount}: ${list(result.skipped)}`);
+  if (result.copiedLinks > 0) {
+    warnings.push(`${result.copiedLinks} hard links became copies: the file system allows no more links to a file`);
   }
   return warnings;
 }

@@ -297,15 +297,16 @@ describe("R5 open intents", () => {
     const driver = await scratch.driver();
     await driver.create(spec("warm"), operation());
     const hang = Promise.withResolvers<void>();
+    const dead = Promise.withResolvers<never>();
     const restore = {
       ancestorId: "",
       fill: async ({ directory }: { directory: string }) => {
         await writeFile(`${directory}/half`, "half");
         hang.resolve();
-        await new Promise(() => undefined);
+        await dead.promise;
       },
     };
-    driver.create(spec("vol1", { restore }), operation()).catch(() => undefined);
+    const creation = driver.create(spec("vol1", { restore }), operation()).catch(() => undefined);
     await hang.promise;
     const next = await scratch.driver();
     await expect(next.create(spec("vol1"), operation())).rejects.toMatchObject({
@@ -317,6 +318,9 @@ describe("R5 open intents", () => {
     expect(await readdir(scratch.at("volumes/config/.convoy/new"))).toEqual([]);
     expect(await readdir(scratch.at("volumes/config/.convoy/intents"))).toEqual([]);
     await next.create(spec("vol1"), operation());
+    dead.reject(new Error("only to give back its handles"));
+    await creation;
+    expect(await next.get("vol1")).toBeDefined();
   });
 
   test("another root's intents are left alone", async () => {

@@ -15,7 +15,7 @@ const LEVEL = 1;
  * @returns undefined where it is not installed.
  */
 export function loadLibdeflate(): WholeDeflate | undefined {
-  let library: koffi.LibraryHandle;
+  let library: ReturnType<typeof koffi.load>;
   try {
     library = koffi.load("libdeflate.so.0");
   } catch {
