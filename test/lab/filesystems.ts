@@ -28,7 +28,7 @@ export async function mountLoop(scratch: Scratch, type: FileSystem, mebibytes: n
   const image = join(base, "image");
   const point = join(base, "mnt");
   await writeFile(image, "");
-  await truncate(image, Math.max(mebibytes, SMALLEST[type]) << 20);
+  await truncate(image, Math.max(mebibytes, SMALLEST[type]) * 2 ** 20);
   await succeed(`mkfs.${type}`, [
     type === "btrfs" ? "-f" : "-q",
     ...(type === "xfs" ? ["-m", "reflink=1"] : []),

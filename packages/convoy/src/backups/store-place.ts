@@ -4,8 +4,8 @@ import { isWithin } from "../host/mountinfo.ts";
 import { parseStoreUrl } from "../stores/url.ts";
 
 /**
- * Refuses a store inside a volume or a snapshot (R26): each backup would be part of the next one, and deleting the
- * volume would delete its backups.
+ * Refuses a store inside a directory that is not meant for backups, such as the daemon's root (R26). Volumes and
+ * snapshots are told by their drivers (`Driver.claims`).
  */
 export async function refuseStoreWithin(url: string, directories: readonly string[]): Promise<void> {
   const place = parseStoreUrl(url);
@@ -17,9 +17,9 @@ export async function refuseStoreWithin(url: string, directories: readonly strin
     if (real === undefined || !isWithin(path, real)) continue;
     throw new ConvoyError(
       "INVALID_URL",
-      `The store ${place.path} lies inside ${real}, where volumes or snapshots are`,
+      `The store ${place.path} lies inside ${real}, where the daemon keeps its own state`,
       {
-        hint: "Choose a directory outside of all volumes, best on another disk.",
+        hint: "Choose another directory, best on another disk.",
       },
     );
   }

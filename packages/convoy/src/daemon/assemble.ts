@@ -75,6 +75,7 @@ export function openVolumes(
     openStore: (url, endpoint) => openStore(url, { endpoint, memory: root, log }),
     identity: root,
     log,
+    protectedDirectories: async () => [root.dir.path],
   });
   return createVolumes({ drivers, engine, log, dockerRemove: dockerRemoveOf(settings.extra) });
 }

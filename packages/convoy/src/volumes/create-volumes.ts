@@ -160,6 +160,11 @@ class Volumes implements VolumesApi {
     const { driver } = await requireVolume(this.#drivers, name, NOT_FOUND);
     requireAbility(driver, driver.abilities.rename && driver.rename, "renaming");
     checkNewVolumeName(newName);
+    if (name === newName) {
+      throw new ConvoyError("VOLUME_EXISTS", `Volume ${name} has this name already`, {
+        hint: "Give another new name.",
+      });
+    }
     if ((await findVolume(this.#drivers, newName)) !== undefined) {
       throw new ConvoyError("VOLUME_EXISTS", `Volume ${newName} already exists `, {
         hint: `To swap the two, rename ${newName} to a third name first.`,

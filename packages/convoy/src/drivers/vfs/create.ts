@@ -23,6 +23,9 @@ export interface CreateDetails {
   Adopts: boolean;
 }
 
+/** What a store of backups holds (docs/backup-format.md). */
+export const STORE_DIRECTORY = "convoy-objectstore";
+
 /** Below `state`: directories that are being filled, one per intent. */
 export const NEW_DIRECTORY = "new";
 
@@ -40,7 +43,7 @@ export async function createVolume(context: VfsContext, spec: CreateSpec, op: Op
       const state = await context.records.locked(share.config, spec.name, () =>
         publish(context, share, intent, details),
       );
-      return details.Adopts && Object.keys(spec.owner).length > 0 ? { ...state, warnings: [ADOPTED_OWNER] } : state;
+      return details.Adopts && hasOwner(spec) ? { ...state, warnings: [ADOPTED_OWNER] } : state;
     } catch (error) {
       await undoCreate(context, share, intent, op);
       throw error;
@@ -48,8 +51,8 @@ export async function createVolume(context: VfsContext, spec: CreateSpec, op: Op
   });
 }
 
-const ADOPTED_OWNER =
-  "uid, gid and mode have no effect: the directory was there before and has been adopted with its owner and mode";
+const ADOPTED_OWNER = "uid, gid and mode have no effect: the directory was there before and keeps its owner and mode";
+const TAKEN_BACK = "the volume of this name that was removed reference-only is back, with its data and snapshots";
 
 type Begun = { taken: VolumeState } | { intent: Intent; details: CreateDetails };
 
@@ -91,7 +94,8 @@ async function takeBack(
   spec: CreateSpec,
   record: VfsRecord,
 ): Promise<VolumeState> {
-  if (spec.restore !== undefined || (spec.vm && !record.PrepareForVM)) {
+  const otherImage = spec.vm && (!record.PrepareForVM || (spec.size !== 0 && spec.size !== record.Size));
+  if (spec.restore !== undefined || otherImage) {
     throw new ConvoyError("NAME_TAKEN", `The name ${spec.name} is taken by a volume that was removed reference-only`, {
       hint: `'convoy create ${spec.name}' without other options takes it back, 'convoy delete --detached ${spec.name}' deletes it for good; or choose another name.`,
     });
@@ -100,7 +104,12 @@ async function takeBack(
   await context.records.create(share.config, taken);
   await removeDetached(share.state, spec.name);
   const identity = await readIdentity(share.state, spec.name, taken.CreatedTime);
-  return toVolumeState(context, taken, { identity });
+  const state = toVolumeState(context, taken, { identity });
+  return { ...state, warnings: [TAKEN_BACK, ...(hasOwner(spec) ? [ADOPTED_OWNER] : [])] };
+}
+
+function hasOwner(spec: CreateSpec): boolean {
+  return Object.keys(spec.owner).length > 0;
 }
 
 /** @returns true if a directory of the name is there and may be adopted (R7). */
@@ -118,9 +127,14 @@ async function existingDirectory(base: Dir, spec: CreateSpec): Promise<boolean> 
       hint: "Only a real directory (no link) directly below vfs.path is adopted. Move it away or choose another name.",
     });
   }
-  if (spec.restore === undefined) return true;
   const directory = await base.sub(name);
   const content = await directory.list().finally(() => directory.close());
+  if (name === STORE_DIRECTORY || content.includes(STORE_DIRECTORY)) {
+    throw new ConvoyError("NAME_TAKEN", `${base.path}/${name} holds backups, so it does not become volume ${name}`, {
+      hint: "Deleting such a volume would delete the backups. Choose another name, best move the store out of vfs.path.",
+    });
+  }
+  if (spec.restore === undefined) return true;
   if (content.length === 0) {
     // An empty directory is replaced by the restored one: rename(2) does that in one step.
     return false;

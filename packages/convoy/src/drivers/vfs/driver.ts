@@ -11,7 +11,7 @@ import { Intents } from "../records/intents.ts";
 import { RecordFiles } from "../records/record-files.ts";
 import { loadConfig, saveConfig } from "./config.ts";
 import type { VfsContext } from "./context.ts";
-import { createVolume } from "./create.ts";
+import { createVolume, STORE_DIRECTORY } from "./create.ts";
 import { deleteDetachedVolume, deleteVolume, listDetachedVolumes } from "./delete.ts";
 import { mountVolume, recordMountPoint, umountVolume } from "./mount.ts";
 import { checkRecord, type VfsRecord } from "./record.ts";
@@ -188,8 +188,9 @@ class VfsDriver implements Driver {
   async claims(path: string): Promise<string | undefined> {
     const context = this.#context;
     const top = await realpath(context.config.path);
-    if (!isWithin(path, top) || path === top) return undefined;
-    const name = path.slice(top.length + 1).split("/")[0]!;
+    if (!isWithin(path, top)) return undefined;
+    // A store directly in the tree would share its directory with a volume of that name.
+    const name = path === top ? STORE_DIRECTORY : path.slice(top.length + 1).split("/")[0]!;
     if (name === "config") return `the records and snapshots of ${top}`;
     const record = await context.share.read(async ({ config }) => config?.stat(context.records.fileName(name)));
     return record === undefined ? undefined : `volume ${name}`;

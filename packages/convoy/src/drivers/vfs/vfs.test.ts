@@ -153,8 +153,24 @@ describe("owner of a new volume", () => {
     expect([stats.uid, stats.gid, stats.mode & 0o7777]).toEqual([1000, 2000, 0o2770]);
     await mkdir(scratch.at("volumes/old"), { mode: 0o755 });
     const adopted = await driver.create(spec("old", { owner: { uid: 1000 } }), operation());
-    expect(adopted.warnings).toEqual([expect.stringContaining("adopted")]);
+    expect(adopted.warnings).toEqual([expect.stringContaining("have no effect")]);
     expect((await stat(scratch.at("volumes/old"))).uid).toBe(0);
+  });
+});
+
+describe("options silently ignored", () => {
+  test("taking back a detached volume tells what has no effect, and refuses another size of image", async () => {
+    const driver = await scratch.driver();
+    await driver.create(spec("vol1", { owner: { uid: 1000 } }), operation());
+    await driver.create(spec("vm1", { vm: true, size: 10 << 20 }), operation());
+    for (const name of ["vol1", "vm1"]) await driver.delete(name, { reference: true }, operation());
+    const { warnings } = await driver.create(spec("vol1", { owner: { uid: 33 } }), operation());
+    expect(warnings).toEqual([expect.stringContaining("is back"), expect.stringContaining("uid, gid and mode")]);
+    expect((await stat(scratch.at("volumes/vol1"))).uid).toBe(1000);
+    await expect(driver.create(spec("vm1", { vm: true, size: 20 << 20 }), operation())).rejects.toEqual(
+      code("NAME_TAKEN"),
+    );
+    await driver.create(spec("vm1", { vm: true, size: 10 << 20 }), operation());
   });
 });
 
@@ -400,5 +416,17 @@ describe("stores", () => {
     expect(await driver.claims!(`${scratch.volumes}/config/x`)).toContain("records");
     expect(await driver.claims!(`${scratch.volumes}/vol10`)).toBeUndefined();
     expect(await driver.claims!(scratch.path)).toBeUndefined();
+    expect(await driver.claims!(scratch.volumes)).toBeUndefined();
+    await driver.create(spec("convoy-objectstore"), operation());
+    expect(await driver.claims!(scratch.volumes)).toContain("convoy-objectstore");
+  });
+
+  test("R26: a directory that holds backups is not adopted, whatever it is called", async () => {
+    const driver = await scratch.driver();
+    await mkdir(scratch.at("volumes/plain/convoy-objectstore/volumes"), { recursive: true });
+    await mkdir(scratch.at("volumes/convoy-objectstore/volumes"), { recursive: true });
+    await expect(driver.create(spec("plain"), operation())).rejects.toEqual(code("NAME_TAKEN"));
+    await expect(driver.create(spec("convoy-objectstore"), operation())).rejects.toEqual(code("NAME_TAKEN"));
+    expect(existsSync(scratch.at("volumes/plain/convoy-objectstore/volumes"))).toBe(true);
   });
 });
