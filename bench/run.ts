@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { mountOf, readMounts } from "../packages/convoy/src/host/mountinfo.ts";
 import { sweep } from "../test/lab/sweep.ts";
 import { command, scale } from "./cases/command.ts";
+import { memory } from "./cases/memory.ts";
 import { duringBackup, requests } from "./cases/requests.ts";
 import { reflink, road } from "./cases/road.ts";
 import type { Case, Row } from "./measure.ts";
@@ -14,7 +15,7 @@ import type { Case, Row } from "./measure.ts";
  * measured in the same run or as a value with a limit, and writes bench/RESULTS.md. `npm run bench -- command scale`
  * measures only the named cases and writes nothing.
  */
-const CASES: Case[] = [command, scale, requests, duringBackup, reflink, road];
+const CASES: Case[] = [command, scale, requests, duringBackup, memory, reflink, road];
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 async function machine(): Promise<string[]> {

@@ -88,7 +88,17 @@ function nextSteps(): string {
   ${convoy} snapshot create vol1 --name snap1
   ${convoy} backup create snap1 --dest ${shellWord(`vfs://${backups}`)}
 
-To use the volumes in Docker on this machine, register the daemon once, as root:
+${dockerSteps()}`;
+}
+
+/** A volume's files belong to the users of the containers, and only root can copy those. */
+function dockerSteps(): string {
+  if (process.geteuid?.() !== 0) {
+    return `To use the volumes in Docker on this machine, run \`npm start\` as root: a volume's files belong to the
+containers' users then, and only root can copy them.
+`;
+  }
+  return `To use the volumes in Docker on this machine, register the daemon once:
   ${convoy} docker install
   docker run --rm -it -v vol1:/data --volume-driver=convoy busybox
 `;

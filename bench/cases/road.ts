@@ -7,7 +7,6 @@ import { Scratch } from "../../test/lab/scratch.ts";
 import { writeTree } from "../data.ts";
 import {
   atMost,
-  below,
   type Case,
   interleaved,
   mebibytes,
@@ -20,19 +19,14 @@ import {
 
 const LONG = { timeoutMs: 900_000 };
 
-/** Snapshot, backup and restore of the 1 GiB tree against cp and tar, and the daemon's memory meanwhile. */
+/** Snapshot, backup and restore of the 1 GiB tree against cp and tar. */
 export const road: Case = {
   name: "road",
   async run() {
     const scratch = new Scratch();
     try {
       const bench = await Bench.make(scratch, await scratch.directory("bench"));
-      return [
-        ...(await bench.snapshot()),
-        ...(await bench.backup()),
-        ...(await bench.restore()),
-        ...(await bench.memory()),
-      ];
+      return [...(await bench.snapshot()), ...(await bench.backup()), ...(await bench.restore())];
     } finally {
       await scratch.giveBack();
     }
@@ -62,7 +56,6 @@ class Bench {
   readonly #tree: string;
   readonly #store: string;
   #url = "";
-  #idleAtFirst = 0;
 
   private constructor(daemon: Daemon, base: string) {
     this.#daemon = daemon;
@@ -75,7 +68,6 @@ class Bench {
   static async make(scratch: Scratch, base: string): Promise<Bench> {
     const daemon = await Daemon.start(scratch, { path: join(base, "vfs") });
     const bench = new Bench(daemon, base);
-    bench.#idleAtFirst = (await daemon.memory()).present;
     await daemon.ok("create", "vol1");
     await writeTree(bench.#tree);
     await mkdir(bench.#store);
@@ -186,30 +178,7 @@ class Bench {
     });
     return [atMost("restore / `tar xzf`, `sync -f`", ours, tar, 1.1, seconds)];
   }
-
-  async memory(): Promise<Row[]> {
-    await this.#daemon.resetHighest();
-    await this.#request("DELETE", "/backups", { URL: this.#url });
-    this.#url = backupUrl(
-      await this.#request("POST", "/backups/create", { SnapshotName: "kept", URL: `vfs://${this.#store}` }),
-    );
-    const backup = (await this.#daemon.memory()).highest;
-    await this.#daemon.resetHighest();
-    await this.#request("POST", "/volumes/create", { Name: "res1", BackupURL: this.#url });
-    const restore = (await this.#daemon.memory()).highest;
-    await new Promise((resolve) => setTimeout(resolve, 20_000));
-    const idle = (await this.#daemon.memory()).present;
-    const limit = 200e6;
-    return [
-      below("daemon's memory after its start (RSS)", this.#idleAtFirst, 90e6, megabytes),
-      below("daemon's memory 20 s after a restore (RSS)", idle, 90e6, megabytes),
-      below("daemon's memory during a backup (highest RSS)", backup, limit, megabytes),
-      below("daemon's memory during a restore (highest RSS)", restore, limit, megabytes),
-    ];
-  }
 }
-
-const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
 
 /** Bytes of all files below a directory. */
 async function sizeOf(directory: string): Promise<number> {

@@ -24,6 +24,7 @@ export interface HolderRecord {
   Host: string;
   /** Docker's caller id, empty for the other kinds. */
   ID: string;
+  /** ISO 8601, UTC: `2026-11-20T06:56:00.000Z`. */
   Since: string;
 }
 
@@ -46,6 +47,7 @@ export interface DetachedVolumeRecord {
   Name: string;
   Driver: string;
   CreatedTime: string;
+  /** ISO 8601, UTC; `CreatedTime` has the form of v0.5.2. */
   DetachedTime: string;
   Path: string;
   Snapshots: string[];

@@ -1,6 +1,6 @@
 /**
  * Every stable error code with the HTTP status of its problem document. The plain-text answers of v0.5.2 keep their
- * own status (400 or 404; 500 for INTERNAL and STORE_FAILED and the other 5xx codes).
+ * own status (400 or 404; 500 for the 5xx codes but UNREACHABLE, which is 400).
  */
 export const ERROR_CODES = {
   INVALID_REQUEST: 400,

@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { CommandLine } from "../../test/command-line.ts";
 
 let convoy: CommandLine;
@@ -43,11 +43,45 @@ test("another socket and another name; a relative socket is written as an absolu
   expect(spec("convoy2")).toBe(`unix://${process.cwd()}/run/c2.sock`);
 });
 
-test("a spec file that named another socket is replaced, and what it named is told", async () => {
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, "convoy.spec"), "unix:///old.sock\n");
-  expect((await docker("install")).stderr).toContain("named unix:///old.sock until now");
-  expect(spec()).toBe("unix:///var/run/convoy/convoy.sock");
+describe("a spec file that names another socket", () => {
+  beforeEach(() => {
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, "convoy.spec"), "unix:///old.sock\n");
+  });
+
+  test.each([
+    ["install", "--name"],
+    ["uninstall", "--socket"],
+  ])("%s leaves it alone and says what to do", async (command, advice) => {
+    const { code, stdout, stderr } = await docker(command);
+    expect(code).toBe(1);
+    expect(stdout).toContain(`${directory}/convoy.spec names another socket: unix:///old.sock`);
+    expect(stderr).toMatch(new RegExp(`${advice}.*--force`));
+    expect(spec()).toBe("unix:///old.sock\n");
+  });
+
+  test("install --force replaces it, and what it named is told", async () => {
+    expect((await docker("install", "--force")).stderr).toContain("named unix:///old.sock until now");
+    expect(spec()).toBe("unix:///var/run/convoy/convoy.sock");
+  });
+
+  test("uninstall removes it with --force, or with its own socket", async () => {
+    expect((await docker("uninstall", "--force")).code).toBe(0);
+    expect(readdirSync(directory)).toEqual([]);
+    writeFileSync(join(directory, "convoy.spec"), "unix:///old.sock\n");
+    const words = ["--socket", "/old.sock", "docker", "uninstall", "--dir", directory];
+    expect((await convoy.exec(words)).code).toBe(0);
+    expect(readdirSync(directory)).toEqual([]);
+  });
+});
+
+test("the same socket by another path is the same", async () => {
+  symlinkSync(parent, `${parent}.link`);
+  const by = (path: string, command: string) =>
+    convoy.exec(["--socket", join(path, "c.sock"), "docker", command, "--dir", directory]);
+  expect((await by(parent, "install")).code).toBe(0);
+  expect((await by(`${parent}.link`, "uninstall")).code).toBe(0);
+  rmSync(`${parent}.link`);
 });
 
 test("a place that cannot be written is a clear error", async () => {

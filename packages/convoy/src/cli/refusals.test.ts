@@ -49,6 +49,16 @@ test.each(["abc", "1.5G", "10GB", "10P", "-5", "99999999999999999999", "99999999
   },
 );
 
+test.each(["backup", "s3-endpoint", "id"])(
+  "create --%s '' is refused: a backup that failed must not become an empty volume",
+  async (flag) => {
+    const { code, stdout, stderr } = await convoy.run("create", "vol1", `--${flag}`, "");
+    expect([code, stdout]).toEqual([1, errorObject(`Invalid value "" for --${flag}: must not be empty`)]);
+    expect(stderr).toContain("would make an empty volume");
+    expect(convoy.daemon.requests).toEqual([]);
+  },
+);
+
 test.each([
   ["iops", "abc"],
   ["iops", ""],

@@ -14,7 +14,8 @@ import type { DaemonOptions } from "./options.ts";
 import { dockerRemoveOf, type Settings } from "./settings.ts";
 
 /**
- * Opens the drivers in their order. What was opened is closed again when one fails.
+ * Opens the drivers in their order; what a first start saves and makes comes when all are open. What was opened is
+ * closed again when one fails.
  * @throws DRIVER_NOT_FOUND and the drivers' own errors.
  */
 export async function openDrivers(
@@ -37,6 +38,7 @@ export async function openDrivers(
       drivers.push(driver);
       reportIgnored(driver, root, log);
     }
+    for (const driver of drivers) await driver.commit?.();
     return drivers;
   } catch (error) {
     await closeDrivers(drivers, log);

@@ -35,17 +35,49 @@ describe("start", () => {
     [{ drivers: ["nosuch"] }, "Driver nosuch is not supported!"],
     [{ drivers: ["vfs,devicemapper"] }, "Driver vfs,devicemapper is not supported!"],
     [{ driverOpts: [] }, "VFS driver base path unspecified"],
+    [{ driverOpts: ["vfs.path=relative"] }, "vfs.path is 'relative', but has to be an absolute path"],
+    [{ driverOpts: ["vfs.path=/nosuch/a", "vfs.reserve=much"] }, "Illegal reserve specified"],
+    [{ ignoreConfigFile: true, drivers: [] }, "Missing or invalid parameters: --drivers was not given"],
     [{ driverOpts: ["vfs.path"] }, "--driver-opts vfs.path is not of the form KEY=VALUE"],
     [{ mntNs: "/nosuch/ns" }, "Cannot find mount namespace fd /nosuch/ns"],
     [{ dockerRemove: ["vfs=burn"] }, "--docker-remove vfs=burn is not valid"],
     [{ socketGroup: "nosuch-group" }, "there is no group nosuch-group"],
     [{ log: "/nosuch/convoy.log" }, "Cannot open the log file /nosuch/convoy.log"],
-  ])("%j is refused: error object on stdout, reason and hint in the log, exit code 1", async (overrides, message) => {
-    const daemon = await lab.start(overrides);
-    expect(daemon.exitCode).toBe(1);
-    expect(daemon.error).toContain(message);
-    expect(daemon.stderr).toContain(message);
-    await expect(stat(lab.path("root/convoy.cfg"))).rejects.toThrow("ENOENT");
+  ])(
+    "%j is refused: error object on stdout, reason and hint in the log, exit code 1, nothing made",
+    async (overrides, message) => {
+      const daemon = await lab.start(overrides);
+      expect(daemon.exitCode).toBe(1);
+      expect(daemon.error).toContain(message);
+      expect(daemon.stderr).toContain(message);
+      expect(await readdir(lab.directory)).toEqual([]);
+    },
+  );
+
+  test("flags that were wrong leave nothing that the corrected start would find", async () => {
+    const drivers = ["vfs", "nosuch"];
+    const wrong = await lab.start({ drivers, driverOpts: [`vfs.path=${lab.path("wrong")}`] });
+    expect(wrong.exitCode).toBe(1);
+    expect(await readdir(lab.directory)).toEqual([]);
+    const right = await lab.start({ driverOpts: [`vfs.path=${lab.path("right")}`] });
+    expect(right.warnings).toEqual([]);
+    expect(JSON.parse((await right.call("GET", "/info")).body).vfs.Path).toBe(lab.path("right"));
+  });
+
+  test("a vfs.path that cannot be made is not remembered", async () => {
+    await writeFile(lab.path("file"), "");
+    const wrong = await lab.start({ driverOpts: [`vfs.path=${lab.path("file/volumes")}`] });
+    expect(wrong.exitCode).toBe(1);
+    const right = await lab.start({ driverOpts: [`vfs.path=${lab.path("right")}`] });
+    expect(JSON.parse((await right.call("GET", "/info")).body).vfs.Path).toBe(lab.path("right"));
+  });
+
+  test("flags without effect on vfs are named", async () => {
+    const daemon = await lab.start({ cmdTimeout: "5m", mntNs: "", given: ["drivers", "cmd-timeout", "mnt-ns"] });
+    expect(daemon.warnings).toEqual([
+      "--cmd-timeout has no effect: the drivers vfs do not run commands of the host",
+      "--mnt-ns has no effect: the drivers vfs do not mount anything",
+    ]);
   });
 
   test("a driver named twice is started once; an unknown driver option is warned of", async () => {
@@ -303,6 +335,36 @@ describe("log", () => {
     await daemon.end("SIGTERM");
     expect(daemon.stderr).toMatch(/^\[[\d-]+T[\d:.]+ \+\d{4}\] INFO: ready /m);
     expect(daemon.stderr).toMatch(/DEBUG: request .*"path":"\/v1\/info","status":200/);
+  });
+
+  test("a failed operation is logged once, with what it was about, and shares the request's id", async () => {
+    const daemon = await lab.start({ logLevel: "debug" });
+    await daemon.call("POST", "/v1/volumes/create", { Name: "vol1" });
+    await daemon.call("POST", "/v1/volumes/mount", { VolumeName: "vol1" });
+    const failing: [string, string, object][] = [
+      ["DELETE", "/v1/volumes/", { VolumeName: "vol1" }],
+      ["DELETE", "/v1/volumes/", { VolumeName: "nosuch" }],
+      ["POST", "/v1/snapshots/create", { VolumeName: "nosuch", Name: "snap1" }],
+      ["POST", "/v1/volumes/create", { Name: "vol2", BackupURL: "vfs:///nosuch?backup=backup-1&volume=vol1" }],
+      ["POST", "/VolumeDriver.Remove", { Name: "vol1" }],
+      ["POST", "/VolumeDriver.Mount", { Name: "nosuch", ID: "a" }],
+    ];
+    for (const [method, path, body] of failing) await daemon.call(method, path, body);
+    await daemon.end("SIGTERM");
+    const failures = daemon.log.filter((line) => "code" in line);
+    expect(failures).toMatchObject([
+      { operation: "delete", driver: "vfs", volume: "vol1", code: "VOLUME_MOUNTED", level: 30 },
+      { operation: "delete", volume: "nosuch", code: "VOLUME_NOT_FOUND", level: 30 },
+      { operation: "snapshot", volume: "nosuch", snapshot: "snap1", code: "VOLUME_NOT_FOUND", level: 30 },
+      { operation: "restore", driver: "vfs", volume: "vol2", code: "UNREACHABLE", level: 40 },
+      { operation: "detach", driver: "vfs", volume: "vol1", code: "VOLUME_MOUNTED", level: 30 },
+      { operation: "VolumeDriver.Mount", volume: "nosuch", code: "VOLUME_NOT_FOUND", level: 30 },
+    ]);
+    const requests = daemon.log.filter((line) => line["msg"] === "request").map((line) => line["request"]);
+    expect(requests).toEqual(expect.arrayContaining(failures.map((line) => line["request"])));
+    const done = daemon.log.find((line) => line["msg"] === "create done");
+    expect(requests).toContain(done?.["request"]);
+    for (const line of daemon.stderr.split("\n")) expect(line.split('"request":').length).toBeLessThanOrEqual(2);
   });
 
   test("secrets of the environment and of URLs are never in it", async () => {

@@ -10,13 +10,14 @@ import { RootState } from "../host/root.ts";
 import { VERSION } from "../version.ts";
 import type { VolumesApi } from "../volumes/api.ts";
 import { closeDrivers, createConvoyServer, driverOrder, openDrivers, openVolumes } from "./assemble.ts";
+import { checkFlags } from "./check-flags.ts";
 import { CONFIG_FILE } from "./config-file.ts";
 import { groupId } from "./group.ts";
 import { checkMountNamespace } from "./mount-namespace.ts";
 import type { DaemonOptions } from "./options.ts";
 import { Resources } from "./resources.ts";
 import { lockRoot } from "./root-lock.ts";
-import { loadSettings, type Settings } from "./settings.ts";
+import { loadSettings, reportWithoutEffect, type Settings } from "./settings.ts";
 import { checkSocketPath, ListeningSocket } from "./socket.ts";
 import { writeSpecFile } from "./spec-file.ts";
 import { StopSignals } from "./stop-signals.ts";
@@ -76,10 +77,11 @@ class Daemon {
     // Everything that can be refused is refused before anything is touched.
     await checkSocketPath(options.socket);
     const gid = options.socketGroup === undefined ? undefined : await groupId(options.socketGroup);
-    if (options.root === "") throw new ConvoyError("INVALID_OPTION", "Have to specific root directory");
+    await checkFlags(options);
     const root = await this.#openRoot();
     this.#openLogFile();
     const settings = await loadSettings(root, options, DRIVER_NAMES, this.#log);
+    reportWithoutEffect(options, settings.config, this.#log);
     await checkMountNamespace(settings.config.MountNamespaceFD);
     const state = await this.#openState(root);
 

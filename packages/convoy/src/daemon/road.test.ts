@@ -60,6 +60,13 @@ test.each([
     400,
     "Cannot find volume of snapshot nosuch\n",
   ],
+  [
+    "GET",
+    "/v1/backups/list",
+    { URL: "vfs:///nosuch-store" },
+    400,
+    "VFS path /nosuch-store doesn't exist or is not a directory\n",
+  ],
   ["GET", "/v1/backups/list", {}, 400, "Destination URL hasn't been specified\n"],
   ["GET", "/v1/backups/list", { URL: "nosuch:///x" }, 400, "Driver nosuch is not supported!\n"],
 ])("%s %s %j answers %d as v0.5.2 did", async (method, path, body, status, message) => {

@@ -1,6 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { DRIVER_NAMES, usesHost } from "../drivers/registry.ts";
 import { ConvoyError, isConvoyError } from "../errors.ts";
 import type { Dir } from "../host/dir.ts";
 import type { Logger } from "../host/log.ts";
@@ -92,11 +93,7 @@ async function canonical(path: string): Promise<string> {
 
 function configOf(root: Dir, options: DaemonOptions, available: readonly string[], log: Logger): ConfigFile {
   const drivers = parseDrivers(options.drivers, log);
-  if (drivers.length === 0) {
-    throw new ConvoyError("INVALID_OPTION", "Missing or invalid parameters: --drivers was not given", {
-      hint: `Name at least one driver at the first start of a root: --drivers ${available.join(" or --drivers ")}.`,
-    });
-  }
+  if (drivers.length === 0) throw missingDrivers(available);
   return {
     Root: root.path,
     DriverList: drivers,
@@ -106,6 +103,12 @@ function configOf(root: Dir, options: DaemonOptions, available: readonly string[
     CreateOnDockerMount: options.createOnDockerMount,
     CmdTimeout: parseTimeout(options.cmdTimeout, log),
   };
+}
+
+export function missingDrivers(available: readonly string[]): ConvoyError {
+  return new ConvoyError("INVALID_OPTION", "Missing or invalid parameters: --drivers was not given", {
+    hint: `Name at least one driver at the first start of a root: --drivers ${available.join(" or --drivers ")}.`,
+  });
 }
 
 /** What is saved, put right where v0.5.2 saved values that it complained of at every start. */
@@ -155,6 +158,15 @@ function reportDifference(
     { flag: `--${flag}`, saved, given },
     `--${flag} differs from what is saved in ${file} and is ignored: ${show(saved)} stays, ${show(given)} was given; start once with --ignore-config-file and all flags to change it`,
   );
+}
+
+/** Flags that are kept for drivers that use the host, while no such driver is enabled. */
+export function reportWithoutEffect(options: DaemonOptions, { DriverList }: ConfigFile, log: Logger): void {
+  if (DriverList.some((name) => DRIVER_NAMES.includes(name) && usesHost(name))) return;
+  for (const flag of ["cmd-timeout", "mnt-ns"].filter((name) => options.given.includes(name))) {
+    const what = flag === "mnt-ns" ? "mount anything" : "run commands of the host";
+    log.warn({ flag: `--${flag}` }, `--${flag} has no effect: the drivers ${DriverList.join(", ")} do not ${what}`);
+  }
 }
 
 function show(value: unknown): string {

@@ -134,6 +134,12 @@ export interface Driver {
   /** Settings that differ between the command line of this start and what is saved, for the log. */
   readonly ignoredOptions: string[];
 
+  /**
+   * Called once, when every driver of a start is open and before any other method: saves a new configuration and makes
+   * what only a first start makes. Opening a driver changes nothing, so that a start that fails leaves nothing behind.
+   */
+  commit?(): Promise<void>;
+
   list(): Promise<VolumeState[]>;
   /** @returns undefined if there is no such volume; throws RECORD_DAMAGED or UNREACHABLE if that cannot be told. */
   get(name: string): Promise<VolumeState | undefined>;

@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from "pino";
 import pretty from "pino-pretty";
+import { requestFields } from "./request-id.ts";
 
 export type { Logger } from "pino";
 
@@ -27,7 +28,7 @@ export interface OpenLog {
 
 /**
  * Opens the daemon's log. Fields in use: `operation`, `driver`, `volume`, `snapshot`, `backup`, `request`,
- * `durationMs`, `err`. A log that can no longer be written never ends the daemon.
+ * `durationMs`, `code`, `cause`, `err`; lines that are written while a request is served bear its id as `request`. A log that can no longer be written never ends the daemon.
  * @throws the system's error if the file cannot be opened.
  */
 export function openLog(options: LogOptions): OpenLog {
@@ -53,11 +54,17 @@ export function openLog(options: LogOptions): OpenLog {
       level: options.level,
       base: null,
       timestamp: stdTimeFunctions.isoTime,
+      mixin: logMixin,
       redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: "[hidden]" },
     },
     stream,
   );
   return { log, reopen: () => options.file !== undefined && destination.reopen() };
+}
+
+/** Adds the id of the request; a logger that was made in one keeps that one's, wherever it is used. */
+export function logMixin(_fields: object, _level: number, logger: Logger): { request?: string } {
+  return "request" in logger.bindings() ? {} : requestFields();
 }
 
 /** As `openLog`, for logs that are not rotated. */

@@ -1,17 +1,8 @@
 import { STATUS_CODES } from "node:http";
-import { ERROR_CODES, type ErrorCode, type Problem } from "node-convoy/wire";
-import { ConvoyError, messageOf } from "../errors.ts";
-import type { Logger } from "../host/log.ts";
+import type { Problem } from "node-convoy/wire";
+import type { ConvoyError } from "../errors.ts";
+import { isFailure } from "../host/failure-log.ts";
 import { type Reply, text } from "./reply.ts";
-
-/** Any thrown value as an error with a code. What nobody foresaw is INTERNAL and keeps its own text. */
-export function toConvoyError(error: unknown): ConvoyError {
-  if (error instanceof ConvoyError) return error;
-  return new ConvoyError("INTERNAL", `Internal error: ${messageOf(error)}`, {
-    cause: error,
-    hint: "The daemon's log has more about it.",
-  });
-}
 
 /** True if the client asked for RFC 9457 problem details (our own client does). */
 export function wantsProblem(accept: string | undefined): boolean {
@@ -38,38 +29,4 @@ export function problemReply(error: ConvoyError, headers: Record<string, string>
 export function plainReply(error: ConvoyError, notFoundIs404: boolean): Reply {
   const status = notFoundIs404 && error.code === "VOLUME_NOT_FOUND" ? 404 : isFailure(error.code) ? 500 : 400;
   return text(status, `${error.message}\n`);
-}
-
-/** True for failures of the daemon or its surroundings, false for what the caller can put right. */
-function isFailure(code: ErrorCode): boolean {
-  return ERROR_CODES[code] >= 500;
-}
-
-/** Logs an error once: failures as errors with what caused them, refusals of a request as information. */
-export function logError(log: Logger, error: ConvoyError): void {
-  const details = {
-    code: error.code,
-    ...(error.cause === undefined ? {} : { cause: causesOf(error) }),
-    ...(error.code === "INTERNAL" ? { stack: hideCredentials(stackOf(error)) } : {}),
-  };
-  log[isFailure(error.code) ? "error" : "info"](details, hideCredentials(error.message));
-}
-
-/** Messages of the chain of causes. Only texts: error objects of HTTP libraries hold requests with their headers. */
-function causesOf(error: Error): string {
-  const texts: string[] = [];
-  for (let cause = error.cause; cause !== undefined && texts.length < 10; ) {
-    texts.push(messageOf(cause));
-    cause = cause instanceof Error ? cause.cause : undefined;
-  }
-  return hideCredentials(texts.join(": "));
-}
-
-function stackOf(error: Error): string {
-  return (error.cause instanceof Error ? error.cause.stack : error.stack) ?? "";
-}
-
-/** Hides `user:password@` of URLs. */
-function hideCredentials(value: string): string {
-  return value.replace(/\/\/[^/@\s'"]*@/g, "//[hidden]@");
 }

@@ -8,6 +8,16 @@ export interface RouteRequest {
   /** Reads the body once it is needed. */
   body(): Promise<string>;
   query: URLSearchParams;
+  /** What the request is about, for the log of its failure; filled in as it becomes known. */
+  subject: Subject;
+}
+
+/** The fields of an operation in the log. */
+export interface Subject {
+  operation?: string;
+  driver?: string;
+  volume?: string;
+  snapshot?: string;
 }
 
 export interface Route {
@@ -21,24 +31,55 @@ export interface Route {
   handle(request: RouteRequest): Promise<Reply>;
 }
 
-/** A route of the REST API whose fields are described by `schema`; they come from the body or the query. */
+/**
+ * A route of the REST API whose fields are described by `schema`; they come from the body or the query.
+ * @param operation what it does, as the log calls it
+ */
 export function restRoute<S extends Schema>(
+  operation: string,
   method: string,
   path: string,
   schema: S,
   handler: (fields: Infer<S>) => Promise<Reply>,
   extra: Pick<Route, "notFoundIs404"> = {},
 ): Route {
-  const handle = async (request: RouteRequest) =>
-    handler(checkRequest(schema, fieldsOf(await request.body(), request.query, schema)));
+  const handle = async (request: RouteRequest) => {
+    request.subject.operation = operation;
+    const fields = checkRequest(schema, fieldsOf(await request.body(), request.query, schema));
+    Object.assign(request.subject, subjectOf(fields as object, operation));
+    return handler(fields);
+  };
   return { method, path, versioned: true, handle, ...extra };
+}
+
+/** `Name` is that of what is made: of a snapshot where the volume has a field of its own. */
+function subjectOf(fields: object, operation: string): Subject {
+  const values = new Map<string, unknown>(Object.entries(fields));
+  const given = (name: string): string | undefined => {
+    const value = values.get(name);
+    return typeof value === "string" && value !== "" ? value : undefined;
+  };
+  const made = given("Name");
+  const volume = given("VolumeName") ?? (operation === "create" ? made : undefined);
+  const snapshot = given("SnapshotName") ?? (operation === "snapshot" ? made : undefined);
+  const driver = given("DriverName");
+  return {
+    ...(driver === undefined ? {} : { driver }),
+    ...(volume === undefined ? {} : { volume }),
+    ...(snapshot === undefined ? {} : { snapshot }),
+  };
 }
 
 /** A route of the REST API that reads nothing but its query string; a body is ignored. */
 export function queryRoute<S extends Schema>(
+  operation: string,
   path: string,
   schema: S,
   handler: (fields: Infer<S>) => Promise<Reply>,
 ): Route {
-  return { method: "GET", path, versioned: true, handle: (request) => handler(checkRequest(schema, request.query)) };
+  const handle = async (request: RouteRequest) => {
+    request.subject.operation = operation;
+    return handler(checkRequest(schema, request.query));
+  };
+  return { method: "GET", path, versioned: true, handle };
 }

@@ -2,18 +2,20 @@ import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ConvoyError } from "../errors.ts";
+import { logFailure, toConvoyError } from "../host/failure-log.ts";
 import type { Logger } from "../host/log.ts";
+import { inRequest } from "../host/request-id.ts";
 import type { VolumesApi } from "../volumes/api.ts";
 import { readBody } from "./body.ts";
 import { type DockerSettings, dockerRoutes } from "./docker/routes.ts";
-import { logError, plainReply, problemReply, toConvoyError, wantsProblem } from "./problem.ts";
+import { plainReply, problemReply, wantsProblem } from "./problem.ts";
 import { type Reply, send, text } from "./reply.ts";
 import { backupRoutes } from "./rest/backups.ts";
 import { healthRoutes } from "./rest/health.ts";
 import { type GeneralInfo, infoRoute } from "./rest/info.ts";
 import { snapshotRoutes } from "./rest/snapshots.ts";
 import { volumeRoutes } from "./rest/volumes.ts";
-import type { Route } from "./route.ts";
+import type { Route, Subject } from "./route.ts";
 import { Router } from "./router.ts";
 
 export interface ServerConfig {
@@ -51,7 +53,8 @@ export class ConvoyServer {
       ...dockerRoutes(volumes, docker, log),
     ]);
     this.http = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: RECEIVE_MS }, (request, response) => {
-      this.#serve(request, response);
+      const id = randomBytes(4).toString("hex");
+      inRequest(id, () => this.#serve(id, request, response));
     });
     this.http.on("clientError", (error, socket) => refuseMalformed(error, socket as Socket, log));
   }
@@ -78,16 +81,16 @@ export class ConvoyServer {
     return cutOff;
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #serve(id: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const started = performance.now();
     const path = (request.url ?? "").replace(/\?.*/s, "");
-    const log = this.#log.child({ request: randomBytes(4).toString("hex"), method: request.method, path });
+    const log = this.#log.child({ request: id, method: request.method, path });
     this.#running++;
     try {
       await send(response, await this.#answer(request, response, log));
     } catch (error) {
       // Nothing of the answer can be taken back any more: the client notices that it is cut off.
-      logError(log, toConvoyError(error));
+      logFailure(log, error);
       response.destroy();
     } finally {
       this.#running--;
@@ -99,6 +102,7 @@ export class ConvoyServer {
   async #answer(request: IncomingMessage, response: ServerResponse, log: Logger): Promise<Reply> {
     const asProblem = wantsProblem(request.headers.accept);
     let route: Route | undefined;
+    const subject: Subject = {};
     try {
       const match = this.#router.match(request.method ?? "", request.url ?? "");
       if (match.kind === "redirect") return { status: 301, body: "", headers: { Location: match.location } };
@@ -107,10 +111,10 @@ export class ConvoyServer {
       const mismatch = route.versioned ? versionMismatch(request.headers["user-agent"]) : undefined;
       if (mismatch !== undefined) return asProblem ? problemReply(mismatch) : text(404, `${mismatch.message}\n`);
       if (this.#stopping && route.path !== "/readyz" && route.path !== "/healthz") throw shuttingDown();
-      return await route.handle({ body: () => readBody(request), query: match.query });
+      return await route.handle({ body: () => readBody(request), query: match.query, subject });
     } catch (thrown) {
+      logFailure(log, thrown, subject);
       const error = toConvoyError(thrown);
-      logError(log, error);
       // A body that was not read to its end would be taken for the next request.
       if (!request.complete) response.shouldKeepAlive = false;
       return asProblem ? problemReply(error) : plainReply(error, route?.notFoundIs404 === true);

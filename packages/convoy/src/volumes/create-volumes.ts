@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { BackupEngine } from "../backups/engine.ts";
 import type { Driver, Holder, VolumeState } from "../drivers/driver.ts";
 import { describeHolder } from "../drivers/records/holders.ts";
@@ -25,10 +26,20 @@ export interface VolumesOptions {
   dockerLimitMs?: number;
 }
 
+/** The daemon listens at the latest this long after its recovery has begun. */
+const RECOVERY_WAIT_MS = 10_000;
+
 /** Brings the volumes of an earlier life of the daemon back and returns the API that every protocol uses. */
 export async function createVolumes(options: VolumesOptions): Promise<VolumesApi> {
   const volumes = new Volumes(options);
-  await volumes.recover();
+  // A large deletion that is finished, or a share that is slow, must not keep containers from their volumes: what is
+  // being settled is refused by its intents meanwhile.
+  const wait = new AbortController();
+  await Promise.race([
+    volumes.recover(),
+    delay(RECOVERY_WAIT_MS, undefined, { signal: wait.signal }).catch(() => undefined),
+  ]);
+  wait.abort();
   return volumes;
 }
 

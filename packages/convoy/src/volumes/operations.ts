@@ -1,6 +1,8 @@
-import { ConvoyError, isConvoyError, messageOf } from "../errors.ts";
+import { ConvoyError, isConvoyError } from "../errors.ts";
+import { logFailure } from "../host/failure-log.ts";
 import type { Logger } from "../host/log.ts";
 import type { OperationContext } from "../host/operation.ts";
+import { requestFields } from "../host/request-id.ts";
 import { newId } from "../host/root.ts";
 
 export interface OperationFields {
@@ -27,7 +29,7 @@ export class Operations {
     this.#log = log;
   }
 
-  /** Runs `work` as an operation: logged with its fields, cancelled at a stop of the daemon. */
+  /** Runs `work` as an operation: its end, good or bad, is logged with its fields, and a stop of the daemon cancels it. */
   async run<T>(fields: OperationFields, work: (context: OperationContext, id: string) => Promise<T>): Promise<T> {
     if (this.#closing) {
       throw new ConvoyError("SHUTTING_DOWN", "The daemon is shutting down", {
@@ -35,7 +37,7 @@ export class Operations {
       });
     }
     const id = newId().slice(0, 16);
-    const log = this.#log.child({ ...fields, operationId: id });
+    const log = this.#log.child({ ...requestFields(), ...fields, operationId: id });
     const controller = new AbortController();
     const context: OperationContext = {
       signal: controller.signal,
@@ -51,7 +53,7 @@ export class Operations {
       },
       (error: unknown) => {
         const known = controller.signal.aborted && !isConvoyError(error, "CANCELLED") ? cancelled(error) : error;
-        log.debug({ durationMs: Math.round(performance.now() - started), reason: messageOf(known) }, "failed");
+        logFailure(log, known, { durationMs: Math.round(performance.now() - started) });
         throw known;
       },
     );

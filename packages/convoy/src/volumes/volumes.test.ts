@@ -57,8 +57,8 @@ afterEach(async () => {
   await scratch.remove();
 });
 
-async function open(extra: Partial<VolumesOptions> = {}): Promise<VolumesApi> {
-  const driver = await scratch.driver("root", { options: [["vfs.path", scratch.volumes]] });
+async function open(extra: Partial<VolumesOptions> & { takenOver?: boolean } = {}): Promise<VolumesApi> {
+  const driver = await scratch.driver("root", { takenOver: extra.takenOver ?? false });
   return createVolumes({
     drivers: [driver],
     engine: pausedEngine(() => Promise.resolve()),
@@ -242,7 +242,7 @@ describe("R9 the legacy holder", () => {
     await mkdir(scratch.at("volumes/vol1"), { recursive: true });
     const MountPoint = `${scratch.volumes}/vol1`;
     await scratch.writeRecord("vol1", originalRecord("vol1", scratch.volumes, { MountPoint }));
-    return open();
+    return open({ takenOver: true });
   }
 
   test("ends after Docker's unmount once no running container uses the volume", async () => {

@@ -44,6 +44,7 @@ export const create: Command = {
     ["Restore a backup", "convoy create res1 --backup 'vfs:///backup?backup=backup-aa27cdc9dc9c4555&volume=vol1'"],
   ],
   async run(context, args) {
+    for (const flag of NEVER_EMPTY) refuseEmpty(args, flag);
     const name = args.positionals[0] ?? "";
     if (name !== "") checkNewName("volume", name);
     const data = {
@@ -67,6 +68,16 @@ export const create: Command = {
     };
   },
 };
+
+/** Options whose value often comes from another command's output, and that make another volume when left out. */
+const NEVER_EMPTY = ["backup", "s3-endpoint", "id"];
+
+function refuseEmpty(args: Arguments, flag: string): void {
+  if (!args.has(flag) || args.text(flag) !== "") return;
+  throw new ConvoyError("INVALID_OPTION", `Invalid value "" for --${flag}: must not be empty`, {
+    hint: `If the value comes from another command, that one has failed: an empty --${flag} would make an empty volume. Leave the option out if that is what you want.`,
+  });
+}
 
 /** Owner and mode go into the request only where they were given: v0.5.2 does not know them. */
 function ownerOf(args: Arguments): { UID?: number; GID?: number; Mode?: string } {

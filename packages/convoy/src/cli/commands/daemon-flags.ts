@@ -33,7 +33,7 @@ export function daemonFlags(logLevels: readonly string[]): Flag[] {
       name: "mnt-ns",
       type: "string",
       value: "FILE",
-      help: "mount namespace to mount in, for example /host/proc/1/ns/mnt",
+      help: "kept for drivers that mount: the namespace to mount in, for example /host/proc/1/ns/mnt; no effect with vfs",
     },
     { name: "ignore-docker-delete", type: "boolean", help: "keep volumes that Docker asks to remove" },
     {
@@ -45,7 +45,7 @@ export function daemonFlags(logLevels: readonly string[]): Flag[] {
       name: "cmd-timeout",
       type: "string",
       value: "DURATION",
-      help: "limit for each command of the host, at least one minute: 5m, 1h30m",
+      help: "kept for drivers that run commands: the limit of each, at least one minute (5m, 1h30m); no effect with vfs",
     },
     {
       name: "ignore-config-file",

@@ -43,6 +43,11 @@ export class Holders {
     this.#identity = identity;
   }
 
+  /** Id of this root. */
+  get root(): string {
+    return this.#identity.id;
+  }
+
   /** All holders of a volume, of every root. */
   async list(state: Dir, volume: string): Promise<Holder[]> {
     const dir = await this.#open(state, volume, false);
@@ -99,7 +104,9 @@ export class Holders {
     const existing = await this.#open(state, volume, false);
     const present = existing === undefined ? undefined : await this.#read(existing, id).finally(() => existing.close());
     const before = present?.Holders ?? [];
-    const after = change(before);
+    // After a reboot no container of the former boot runs: only mounts by hand are renewed (R9).
+    const valid = present?.Boot === bootId ? before : before.filter((holder) => holder.Kind === "manual");
+    const after = change(valid);
     if (
       present?.Boot === bootId &&
       after.length === before.length &&
@@ -162,7 +169,7 @@ export class Holders {
     if (dir === undefined) return false;
     const file = await this.#read(dir, this.#identity.id).finally(() => dir.close());
     if (file === undefined || file.Boot === this.#identity.bootId) return false;
-    await this.#change(state, volume, (holders) => holders.filter((holder) => holder.Kind === "manual"));
+    await this.#change(state, volume, (holders) => [...holders]);
     return true;
   }
 

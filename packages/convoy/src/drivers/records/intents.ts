@@ -1,3 +1,4 @@
+import { isConvoyError } from "../../errors.ts";
 import type { Dir } from "../../host/dir.ts";
 import { newId, type RootIdentity } from "../../host/root.ts";
 import { readJson, writeJson } from "./json-file.ts";
@@ -37,8 +38,19 @@ function isIntent(value: Record<string, unknown>): boolean {
   );
 }
 
+async function readIntent(dir: Dir, name: string): Promise<Intent | undefined> {
+  try {
+    return await readJson<Intent>(dir, name, (value) => isIntent(value) && value["ID"] === name);
+  } catch (error) {
+    if (isConvoyError(error)) return undefined;
+    throw error;
+  }
+}
+
 export class Intents {
   readonly #identity: RootIdentity;
+  /** Intents whose operations run in this process. */
+  readonly #running = new Set<string>();
 
   constructor(identity: RootIdentity) {
     this.#identity = identity;
@@ -52,23 +64,56 @@ export class Intents {
     try {
       const { id, host } = this.#identity;
       const intent: Intent = { ID: newId(), Root: id, Host: host, Started: new Date().toISOString(), ...what };
-      await writeJson(dir, intent.ID, intent);
+      this.#running.add(intent.ID);
+      try {
+        await writeJson(dir, intent.ID, intent);
+      } catch (error) {
+        this.#running.delete(intent.ID);
+        // Whatever of it got written must not stay behind; if it does, the next settling finds it.
+        await dir.remove(intent.ID).catch(() => undefined);
+        throw error;
+      }
       return intent;
     } finally {
       await dir.close();
     }
   }
 
-  async end(state: Dir, intent: Intent): Promise<void> {
+  /** Adds to what an open intent says, durable when it resolves. */
+  async amend(state: Dir, intent: Intent, details: Record<string, unknown>): Promise<void> {
     const dir = await state.sub("intents");
     try {
-      await dir.remove(intent.ID);
+      await writeJson(dir, intent.ID, { ...intent, Details: { ...intent.Details, ...details } });
     } finally {
       await dir.close();
     }
   }
 
-  /** All open intents, of every root. An unreadable one is left out: it can name nothing. */
+  /** Idempotent. */
+  async end(state: Dir, intent: Intent): Promise<void> {
+    const dir = await state.sub("intents");
+    try {
+      await dir.remove(intent.ID);
+      this.#running.delete(intent.ID);
+    } finally {
+      await dir.close();
+    }
+  }
+
+  /** The operation has ended, but its intent stays for a settling. */
+  abandon(intent: Intent): void {
+    this.#running.delete(intent.ID);
+  }
+
+  /** True for an intent of this root whose operation does not run any more: it waits for a settling. */
+  isLeft(intent: Intent): boolean {
+    return this.isOwn(intent) && !this.#running.has(intent.ID);
+  }
+
+  /**
+   * All open intents, of every root. A file that is no intent is left out, because it names nothing; one that cannot
+   * be read fails the listing, because it may.
+   */
   async list(state: Dir): Promise<Intent[]> {
     const dir = await state.trySub("intents");
     if (dir === undefined) return [];
@@ -76,9 +121,7 @@ export class Intents {
       const intents: Intent[] = [];
       for (const name of (await dir.list()).sort()) {
         if (!FILE.test(name)) continue;
-        const intent = await readJson<Intent>(dir, name, (value) => isIntent(value) && value["ID"] === name).catch(
-          () => undefined,
-        );
+        const intent = await readIntent(dir, name);
         if (intent !== undefined) intents.push(intent);
       }
       return intents;

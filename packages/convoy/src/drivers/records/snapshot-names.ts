@@ -32,9 +32,11 @@ export async function reserveSnapshotName(state: Dir, snapshot: string, volume: 
   }
 }
 
-/** Frees a name; idempotent. */
-export function freeSnapshotName(state: Dir, snapshot: string): Promise<void> {
-  return within(state, (dir) => dir.remove(snapshot));
+/** Frees a name, if it is reserved for this volume; idempotent. */
+export function freeSnapshotName(state: Dir, snapshot: string, volume: string): Promise<void> {
+  return within(state, async (dir) => {
+    if ((await dir.readText(snapshot, 4096))?.trim() === volume) await dir.remove(snapshot);
+  });
 }
 
 /** Gives the name to another volume (rename). Makes the reservation if an original's snapshot has none. */

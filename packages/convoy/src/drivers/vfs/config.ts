@@ -36,37 +36,45 @@ const FILE = "vfs.cfg";
 
 /**
  * Reads the saved configuration, or makes one of the options at the first start. Saved values win over options, as in
- * v0.5.2, but a difference is told. Nothing is written while the saved file says the same (R8).
+ * v0.5.2, but a difference is told. Nothing is written here (R8).
+ * @throws INVALID_OPTION, RECORD_DAMAGED
  */
 export async function loadConfig(root: Dir, options: ReadonlyMap<string, string>): Promise<VfsConfig> {
-  const dir = await root.sub("vfs", { create: true });
+  const directory = `${root.path}/vfs`;
+  const dir = await root.trySub("vfs");
   try {
-    const directory = `${root.path}/vfs`;
-    const saved = await readSaved(dir);
+    const saved = dir === undefined ? undefined : await readSaved(dir);
     if (saved !== undefined) return { ...fromSaved(saved, directory), ignoredOptions: differing(saved, options) };
-    const path = requirePath(options);
-    const config: VfsConfig = {
-      directory,
-      path,
-      defaultVolumeSize: sizeOption(
-        options,
-        "vfs.defaultvolumesize",
-        DEFAULT_SIZE,
-        "Illegal default volume size specified",
-      ),
-      reserveBytes: sizeOption(options, "vfs.reserve", DEFAULT_RESERVE, "Illegal reserve specified"),
-      isNew: true,
-      ignoredOptions: [],
-    };
-    return config;
+    return newConfig(directory, options);
   } finally {
-    await dir.close();
+    await dir?.close();
   }
 }
 
-/** Saves a new configuration; called when the driver is up. */
+/**
+ * The configuration of a first start.
+ * @param directory `<root>/vfs`, which need not exist
+ * @throws INVALID_OPTION
+ */
+export function newConfig(directory: string, options: ReadonlyMap<string, string>): VfsConfig {
+  return {
+    directory,
+    path: requirePath(options),
+    defaultVolumeSize: sizeOption(
+      options,
+      "vfs.defaultvolumesize",
+      DEFAULT_SIZE,
+      "Illegal default volume size specified",
+    ),
+    reserveBytes: sizeOption(options, "vfs.reserve", DEFAULT_RESERVE, "Illegal reserve specified"),
+    isNew: true,
+    ignoredOptions: [],
+  };
+}
+
+/** Saves a new configuration, durable. */
 export async function saveConfig(root: Dir, config: VfsConfig): Promise<void> {
-  const dir = await root.sub("vfs");
+  const dir = await root.sub("vfs", { create: true });
   try {
     const file: ConfigFile = {
       Root: config.directory,

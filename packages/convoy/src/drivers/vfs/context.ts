@@ -15,6 +15,24 @@ export interface VfsContext {
   holders: Holders;
   intents: Intents;
   log: Logger;
+  /** True if this root's state was begun by v0.5.2, whose mounts have no holders. */
+  takenOver: boolean;
+  /** Has intents settled whose operations failed in the middle; comes back at once. */
+  settleSoon(): void;
+}
+
+/** For clean-up of something that has failed already: a second failure is logged, and a later settling tries again. */
+export async function orSettleSoon(context: VfsContext, intent: Intent, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    context.log.error(
+      { err: error, volume: intent.Volume },
+      `leftovers of a failed ${intent.Operation} are removed later`,
+    );
+    context.intents.abandon(intent);
+    context.settleSoon();
+  }
 }
 
 export function volumeNotFound(): ConvoyError {
@@ -49,13 +67,39 @@ export async function refuseIntents(
   concerns: (intent: Intent) => boolean,
 ): Promise<void> {
   const intent = (await context.intents.list(share.state)).find(concerns);
-  if (intent === undefined) return;
-  throw new ConvoyError(
+  if (intent !== undefined) throw busy(context, what, intent);
+}
+
+/**
+ * Begins an intent unless another open one satisfies `concerns`. The own one is written first: making a file is what
+ * lets an NFS client see what other hosts have made, and of two hosts at least one sees the other.
+ */
+export async function beginIntent(
+  context: VfsContext,
+  share: OpenShare,
+  what: string,
+  fields: Parameters<Intents["begin"]>[1],
+  concerns: (intent: Intent) => boolean,
+): Promise<Intent> {
+  const intent = await context.intents.begin(share.state, fields);
+  try {
+    const rival = (await context.intents.list(share.state)).find((open) => open.ID !== intent.ID && concerns(open));
+    if (rival !== undefined) throw busy(context, what, rival);
+  } catch (error) {
+    await context.intents.end(share.state, intent);
+    throw error;
+  }
+  return intent;
+}
+
+function busy(context: VfsContext, what: string, intent: Intent): ConvoyError {
+  if (context.intents.isLeft(intent)) context.settleSoon();
+  return new ConvoyError(
     "VOLUME_BUSY",
     `${what} is refused while another operation is open: ${describeIntent(intent)}`,
     {
       hint: context.intents.isOwn(intent)
-        ? "Try again when it has ended."
+        ? "Try again in a moment."
         : `Try again when it has ended; if host ${intent.Host} died in it, start its daemon once so that it cleans up.`,
     },
   );

@@ -1,5 +1,5 @@
 import { chmod, chown } from "node:fs/promises";
-import { ConvoyError, errnoOf, isConvoyError } from "../../errors.ts";
+import { ConvoyError, errnoOf } from "../../errors.ts";
 import type { Dir } from "../../host/dir.ts";
 import type { OperationContext } from "../../host/operation.ts";
 import * as sys from "../../host/sys.ts";
@@ -10,17 +10,19 @@ import { readDetached, removeDetached } from "../records/detached.ts";
 import { newIdentity, readIdentity, writeIdentity } from "../records/identities.ts";
 import { describeIntent, type Intent } from "../records/intents.ts";
 import { volumeExists } from "../records/record-files.ts";
-import { names, refuseIntents, type VfsContext } from "./context.ts";
+import { names, orSettleSoon, refuseIntents, type VfsContext } from "./context.ts";
 import { checkRecord, newRecord, type VfsRecord } from "./record.ts";
 import type { OpenShare } from "./share.ts";
 import { toVolumeState } from "./state.ts";
 
-/** Details of a `create` intent: enough to finish the creation once the directory stands in its place. */
+/** Details of a `create` intent: what an undoing needs to know. */
 export interface CreateDetails {
   Record: VfsRecord;
   Ancestor: string;
-  /** The directory was there before: recovery leaves it alone. */
+  /** The directory was there before: an undoing leaves it alone. */
   Adopts: boolean;
+  /** Inode of the restored directory, known before it is renamed into place; so that only this one is taken back. */
+  Inode?: string;
 }
 
 /** What a store of backups holds (docs/backup-format.md). */
@@ -39,13 +41,16 @@ export async function createVolume(context: VfsContext, spec: CreateSpec, op: Op
     if ("taken" in begun) return begun.taken;
     const { intent, details } = begun;
     try {
-      if (!details.Adopts) await makeDirectory(context, share, intent, spec, op);
+      if (!details.Adopts) {
+        const inode = await makeDirectory(context, share, intent, spec, op);
+        if (spec.restore !== undefined) await context.intents.amend(share.state, intent, { Inode: inode });
+      }
       const state = await context.records.locked(share.config, spec.name, () =>
         publish(context, share, intent, details),
       );
       return details.Adopts && hasOwner(spec) ? { ...state, warnings: [ADOPTED_OWNER] } : state;
     } catch (error) {
-      await undoCreate(context, share, intent, op);
+      await orSettleSoon(context, intent, () => settleCreate(context, share, intent, op));
       throw error;
     }
   });
@@ -60,7 +65,8 @@ type Begun = { taken: VolumeState } | { intent: Intent; details: CreateDetails }
 async function begin(context: VfsContext, share: OpenShare, spec: CreateSpec): Promise<Begun> {
   const { name } = spec;
   if ((await share.config.stat(context.records.fileName(name))) !== undefined) throw volumeExists(name);
-  // Of simultaneous creates one wins; for the rest the volume exists already (R13).
+  // Of simultaneous creates one wins; for the rest the volume exists already (R13). The record's lock keeps two hosts
+  // from looking at once.
   const open = await context.intents.list(share.state);
   const rival = open.find((intent) => intent.Operation === "create" && intent.Volume === name);
   if (rival !== undefined) {
@@ -99,6 +105,15 @@ async function takeBack(
     throw new ConvoyError("NAME_TAKEN", `The name ${spec.name} is taken by a volume that was removed reference-only`, {
       hint: `'convoy create ${spec.name}' without other options takes it back, 'convoy delete --detached ${spec.name}' deletes it for good; or choose another name.`,
     });
+  }
+  if (!(await share.base.stat(spec.name))?.isDirectory()) {
+    throw new ConvoyError(
+      "UNREACHABLE",
+      `The directory of the detached volume ${spec.name} is gone: ${share.base.path}/${spec.name}`,
+      {
+        hint: `Put it back, or end the volume with 'convoy delete --detached ${spec.name}'.`,
+      },
+    );
   }
   const taken: VfsRecord = { ...record, MountPoint: "" };
   await context.records.create(share.config, taken);
@@ -150,7 +165,7 @@ async function makeDirectory(
   intent: Intent,
   spec: CreateSpec,
   op: OperationContext,
-): Promise<void> {
+): Promise<string> {
   const parent = await share.state.sub(NEW_DIRECTORY, { create: true });
   try {
     await parent.mkdir(intent.ID, 0o700);
@@ -166,10 +181,11 @@ async function makeDirectory(
       }
       await setOwner(directory, spec.owner);
       await directory.sync();
+      op.signal.throwIfAborted();
+      return String((await directory.statSelf()).ino);
     } finally {
       await directory.close();
     }
-    op.signal.throwIfAborted();
   } finally {
     await parent.close();
   }
@@ -192,24 +208,14 @@ async function publish(
 ): Promise<VolumeState> {
   const { Record: record } = details;
   if ((await share.config.stat(context.records.fileName(record.Name))) !== undefined) throw volumeExists(record.Name);
-  if (details.Adopts) return writeCreated(context, share, intent, details);
-  await moveIntoPlace(share, intent, record.Name);
-  try {
-    return await writeCreated(context, share, intent, details);
-  } catch (error) {
-    // Somebody else's record adopts the directory; otherwise it goes back to where `undoCreate` removes it.
-    if (!isConvoyError(error, "VOLUME_EXISTS")) await moveBack(share, intent, record.Name);
-    throw error;
-  }
-}
-
-async function moveBack(share: OpenShare, intent: Intent, name: string): Promise<void> {
-  const parent = await share.state.sub(NEW_DIRECTORY);
-  try {
-    await share.base.rename(name, parent, intent.ID);
-  } finally {
-    await parent.close();
-  }
+  if (!details.Adopts) await moveIntoPlace(share, intent, record.Name);
+  const identity = newIdentity(record.Name, record.CreatedTime, details.Ancestor);
+  await writeIdentity(share.state, identity);
+  const written: VfsRecord = { ...record, VolumeID: identity.ID };
+  await context.records.create(share.config, written);
+  // The volume is there now; an intent that cannot be removed is settled later.
+  await orSettleSoon(context, intent, () => context.intents.end(share.state, intent));
+  return toVolumeState(context, written, { identity });
 }
 
 async function moveIntoPlace(share: OpenShare, intent: Intent, name: string): Promise<void> {
@@ -229,29 +235,37 @@ async function moveIntoPlace(share: OpenShare, intent: Intent, name: string): Pr
   }
 }
 
-/** The last steps of a creation, also taken by recovery when the directory already stands in its place. */
-export async function writeCreated(
+/**
+ * Settles a creation that failed or died: with its record there it is complete, without it is undone. Takes the
+ * record's lock; every step may be repeated.
+ */
+export async function settleCreate(
   context: VfsContext,
   share: OpenShare,
   intent: Intent,
-  details: CreateDetails,
-): Promise<VolumeState> {
-  const { Record: record } = details;
-  const identity = newIdentity(record.Name, record.CreatedTime, details.Ancestor);
-  await writeIdentity(share.state, identity);
-  const written: VfsRecord = { ...record, VolumeID: identity.ID };
-  await context.records.create(share.config, written);
+  op: OperationContext,
+): Promise<void> {
+  await context.records.locked(share.config, intent.Volume, async () => {
+    const exists = (await share.config.stat(context.records.fileName(intent.Volume))) !== undefined;
+    if (!exists) await takeOutOfPlace(context, share, intent);
+  });
+  await removeNew(share, intent, op);
   await context.intents.end(share.state, intent);
-  return toVolumeState(context, written, { identity });
 }
 
-/** Throws away what a failed creation left; what cannot be removed now is left to the next start. */
-async function undoCreate(context: VfsContext, share: OpenShare, intent: Intent, op: OperationContext): Promise<void> {
-  try {
-    await removeNew(share, intent, op);
-    await context.intents.end(share.state, intent);
-  } catch (error) {
-    op.log.error({ err: error, volume: intent.Volume }, "leftovers of a failed create stay until the next start");
+async function takeOutOfPlace(context: VfsContext, share: OpenShare, intent: Intent): Promise<void> {
+  const open = (await context.intents.list(share.state)).find(({ ID }) => ID === intent.ID);
+  const details = open?.Details as Partial<CreateDetails> | undefined;
+  const stats = await share.base.stat(intent.Volume);
+  if (details === undefined || details.Adopts !== false || !stats?.isDirectory()) return;
+  if (details.Inode === String(stats.ino)) {
+    const parent = await share.state.sub(NEW_DIRECTORY, { create: true });
+    await share.base.rename(intent.Volume, parent, intent.ID).finally(() => parent.close());
+  } else if (details.Inode === undefined) {
+    // A plain new volume is an empty directory; with anything in it, it is not ours any more.
+    await share.base.removeDir(intent.Volume).catch((error: unknown) => {
+      if (errnoOf(error) !== "ENOTEMPTY") throw error;
+    });
   }
 }
 

@@ -15,7 +15,15 @@ import { describeHolder } from "../records/holders.ts";
 import { removeIdentity } from "../records/identities.ts";
 import type { Intent } from "../records/intents.ts";
 import { freeSnapshotName } from "../records/snapshot-names.ts";
-import { names, recordOfIntent, refuseIntents, type VfsContext, withRecord } from "./context.ts";
+import {
+  beginIntent,
+  names,
+  orSettleSoon,
+  recordOfIntent,
+  refuseIntents,
+  type VfsContext,
+  withRecord,
+} from "./context.ts";
 import { allSnapshots, archiveDirectory, archiveName, requireArchive, snapshotPlace } from "./places.ts";
 import { checkRecord, type VfsRecord } from "./record.ts";
 import type { OpenShare } from "./share.ts";
@@ -34,8 +42,8 @@ export async function deleteVolume(
   await context.share.change(async (share) => {
     const intent = await withRecord(context, share, name, async (record) => {
       await refuseHolders(context, share, record);
-      await refuseIntents(context, share, `Deleting volume ${name}`, (open) => names(open, name));
       if (options.reference) {
+        await refuseIntents(context, share, `Removing volume ${name}`, (open) => names(open, name));
         await writeDetached(share.state, { ...record, MountPoint: "" });
         await context.records.remove(share.config, name);
         return undefined;
@@ -44,7 +52,7 @@ export async function deleteVolume(
       await requireArchives(context, record);
       return beginDelete(context, share, record);
     });
-    if (intent !== undefined) await finishDelete(context, share, intent, op);
+    if (intent !== undefined) await finish(context, share, intent, op);
   });
 }
 
@@ -64,12 +72,21 @@ export async function deleteDetachedVolume(context: VfsContext, name: string, op
           },
         );
       }
-      await refuseIntents(context, share, `Deleting volume ${name}`, (open) => names(open, name));
       await refuseMountsBelow(context, name);
       return beginDelete(context, share, detached.Record);
     });
-    await finishDelete(context, share, intent, op);
+    await finish(context, share, intent, op);
   });
+}
+
+async function finish(context: VfsContext, share: OpenShare, intent: Intent, op: OperationContext): Promise<void> {
+  try {
+    await finishDelete(context, share, intent, op);
+  } catch (error) {
+    context.intents.abandon(intent);
+    context.settleSoon();
+    throw error;
+  }
 }
 
 async function requireDetached(share: OpenShare, name: string): Promise<DetachedFile<VfsRecord>> {
@@ -98,6 +115,18 @@ export async function listDetachedVolumes(context: VfsContext): Promise<Detached
     }
     return volumes;
   });
+}
+
+/** Removes what an interrupted detaching left beside its live record. */
+export async function sweepDetached(context: VfsContext, share: OpenShare): Promise<void> {
+  for (const name of await listDetachedNames(share.state)) {
+    await context.records.locked(share.config, name, async () => {
+      const detached = await readDetached<VfsRecord>(share.state, name, checkRecord);
+      const live = await context.records.read(share.config, name);
+      if (live !== undefined && live.CreatedTime === detached?.Record.CreatedTime)
+        await removeDetached(share.state, name);
+    });
+  }
 }
 
 /** Throws VOLUME_MOUNTED, with the text of v0.5.2, while any host holds a mount. */
@@ -133,17 +162,48 @@ async function requireArchives(context: VfsContext, record: VfsRecord): Promise<
 
 /** The point of no return: from here on the deletion is finished, by this process or at the next start. */
 async function beginDelete(context: VfsContext, share: OpenShare, record: VfsRecord): Promise<Intent> {
-  const intent = await context.intents.begin(share.state, {
-    Operation: "delete",
-    Volume: record.Name,
-    Details: { Record: record },
-  });
-  await context.records.remove(share.config, record.Name);
-  await removeDetached(share.state, record.Name);
+  const name = record.Name;
+  const intent = await beginIntent(
+    context,
+    share,
+    `Deleting volume ${name}`,
+    { Operation: "delete", Volume: name, Details: { Record: record } },
+    (open) => names(open, name),
+  );
+  try {
+    await context.records.remove(share.config, name);
+    await removeDetached(share.state, name);
+  } catch (error) {
+    await orSettleSoon(context, intent, async () => {
+      if (await settleDelete(context, share, intent)) throw new Error("the record went, although its removal failed");
+    });
+    throw error;
+  }
   return intent;
 }
 
-/** Removes everything of a volume whose `delete` intent is open; every step may be repeated. */
+/**
+ * Says what becomes of a deletion that failed or died, under the record's lock: with its record still there (or, for a
+ * detached volume, its detached record) it had not begun, and the intent goes.
+ * @returns true if it has begun and is to be finished.
+ */
+export async function settleDelete(context: VfsContext, share: OpenShare, intent: Intent): Promise<boolean> {
+  const { CreatedTime } = recordOfIntent(intent);
+  const live = await context.records.read(share.config, intent.Volume);
+  const detached = await readDetached<VfsRecord>(share.state, intent.Volume, checkRecord);
+  if (live === undefined && detached === undefined) return true;
+  if (live !== undefined && live.CreatedTime !== CreatedTime) {
+    // Somebody, most likely an original, made a volume of this name anew: its data is not ours to remove.
+    context.log.warn(
+      { volume: intent.Volume },
+      "an interrupted deletion is dropped: the volume was created again meanwhile",
+    );
+  }
+  await context.intents.end(share.state, intent);
+  return false;
+}
+
+/** Removes everything of a volume whose `delete` intent is open and has begun; every step may be repeated. */
 export async function finishDelete(
   context: VfsContext,
   share: OpenShare,
@@ -162,9 +222,9 @@ export async function finishDelete(
   } finally {
     await trash.close();
   }
-  for (const snapshot of Object.keys(record.Snapshots)) {
-    await removeArchive(context, name, snapshot);
-    await freeSnapshotName(share.state, snapshot);
+  for (const snapshot of Object.values(record.Snapshots)) {
+    if (snapshotPlace(context, record, snapshot).kind === "archive") await removeArchive(context, name, snapshot.Name);
+    await freeSnapshotName(share.state, snapshot.Name, name);
   }
   await removeIdentity(share.state, name);
   await context.holders.forget(share.state, name);

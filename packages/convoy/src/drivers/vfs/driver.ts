@@ -5,6 +5,7 @@ import { isWithin } from "../../host/mountinfo.ts";
 import type { OperationContext } from "../../host/operation.ts";
 import type { RootState } from "../../host/root.ts";
 import type { Driver, DriverAbilities, VolumeState } from "../driver.ts";
+import { listDetachedNames } from "../records/detached.ts";
 import { Holders } from "../records/holders.ts";
 import { readIdentity } from "../records/identities.ts";
 import { Intents } from "../records/intents.ts";
@@ -17,6 +18,7 @@ import { mountVolume, recordMountPoint, umountVolume } from "./mount.ts";
 import { checkRecord, type VfsRecord } from "./record.ts";
 import { recoverVolumes } from "./recover.ts";
 import { renameVolume } from "./rename.ts";
+import { Settler } from "./settler.ts";
 import { Share } from "./share.ts";
 import { createSnapshot, deleteSnapshot, openSnapshotSource } from "./snapshots.ts";
 import { toProblemState, toVolumeState } from "./state.ts";
@@ -55,10 +57,6 @@ export async function openVfsDriver(options: VfsOptions): Promise<Driver> {
     initStore: options.initStore,
     singleHost: options.singleHost,
   });
-  if (config.isNew) {
-    await share.make();
-    await saveConfig(options.root.dir, config);
-  }
   const context: VfsContext = {
     config,
     share,
@@ -66,19 +64,37 @@ export async function openVfsDriver(options: VfsOptions): Promise<Driver> {
     holders: new Holders(options.root),
     intents: new Intents(options.root),
     log: options.log,
+    takenOver: options.root.takenOver,
+    settleSoon: () => settler.soon(),
   };
-  return new VfsDriver(context);
+  const settler = new Settler(() => recoverVolumes(context, backgroundOperation(options.log)));
+  return new VfsDriver(context, options.root, settler);
+}
+
+function backgroundOperation(log: Logger): OperationContext {
+  return { signal: new AbortController().signal, log, progress: () => undefined };
 }
 
 class VfsDriver implements Driver {
   readonly name = "vfs";
   readonly abilities = ABILITIES;
   readonly #context: VfsContext;
+  readonly #root: RootState;
+  readonly #settler: Settler;
   /** The last listing that could be read: what is shown of a share that is not there. */
   #lastKnown: VolumeState[] = [];
 
-  constructor(context: VfsContext) {
+  constructor(context: VfsContext, root: RootState, settler: Settler) {
     this.#context = context;
+    this.#root = root;
+    this.#settler = settler;
+  }
+
+  async commit(): Promise<void> {
+    const { config, share } = this.#context;
+    if (!config.isNew) return;
+    await share.make();
+    await saveConfig(this.#root.dir, config);
   }
 
   get ignoredOptions(): string[] {
@@ -192,13 +208,24 @@ class VfsDriver implements Driver {
     // A store directly in the tree would share its directory with a volume of that name.
     const name = path === top ? STORE_DIRECTORY : path.slice(top.length + 1).split("/")[0]!;
     if (name === "config") return `the records and snapshots of ${top}`;
-    const record = await context.share.read(async ({ config }) => config?.stat(context.records.fileName(name)));
-    return record === undefined ? undefined : `volume ${name}`;
+    return context.share.read(async ({ config, state }) => {
+      if ((await config?.stat(context.records.fileName(name))) !== undefined) return `volume ${name}`;
+      const detached = state === undefined ? [] : await listDetachedNames(state);
+      return detached.includes(name) ? `the detached volume ${name}` : undefined;
+    });
   }
 
-  recover(op: OperationContext): Promise<void> {
-    return recoverVolumes(this.#context, op);
+  async recover(op: OperationContext): Promise<void> {
+    let clean = false;
+    try {
+      clean = await recoverVolumes(this.#context, op);
+    } finally {
+      // A share that is not there now, or an intent that could not be settled, is looked at again.
+      if (!clean) this.#settler.soon();
+    }
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#settler.stop();
+  }
 }

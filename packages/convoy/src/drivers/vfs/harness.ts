@@ -43,6 +43,7 @@ export class Scratch {
       log: silentLog(),
     });
     this.#open.push({ driver, root });
+    await driver.commit?.();
     return driver;
   }
 

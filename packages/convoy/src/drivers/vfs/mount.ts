@@ -1,7 +1,8 @@
 import { ConvoyError, errnoOf } from "../../errors.ts";
 import type { Dir } from "../../host/dir.ts";
 import type { Holder, MountRequest, UmountRequest } from "../driver.ts";
-import { type VfsContext, withRecord } from "./context.ts";
+import type { Intent } from "../records/intents.ts";
+import { names, refuseIntents, type VfsContext, withRecord } from "./context.ts";
 import type { VfsRecord } from "./record.ts";
 
 /** Docker engines before 1.12 send no id: they share one holder of this name (R9). */
@@ -21,6 +22,9 @@ export async function mountVolume(context: VfsContext, name: string, request: Mo
   const path = `${context.config.path}/${name}`;
   return context.share.change(async (share) => {
     await withRecord(context, share, name, async (record) => {
+      const leaving = (open: Intent) =>
+        names(open, name) && (open.Operation === "delete" || open.Operation === "rename");
+      await refuseIntents(context, share, `Mounting volume ${name}`, leaving);
       await openVolume(share.base, name, async (directory) => {
         if (record.PrepareForVM) await makeImage(directory, record);
       });
@@ -78,27 +82,41 @@ async function makeImage(directory: Dir, record: VfsRecord): Promise<void> {
   await directory.sync();
 }
 
+/** A recorded mount that nobody has put a name to: an original's, on whatever host of the share. */
+const UNKNOWN_HOLDER: Holder = { kind: "legacy", root: "unknown", host: "unknown", id: "", since: "an unknown time" };
+
 /** Ends holders; the record's mount point is cleared when none remains on any host. */
 export async function umountVolume(context: VfsContext, name: string, request: UmountRequest): Promise<Holder[]> {
   return context.share.change((share) =>
     withRecord(context, share, name, async (record) => {
-      const id = holderId(request.holder);
-      await context.holders.remove(
-        share.state,
-        name,
-        (kind, held) =>
-          request.force ||
-          (kind === request.holder.kind && held === id) ||
-          // A mount that v0.5.2 left ends by hand.
-          (kind === "legacy" && request.holder.kind === "manual"),
-      );
-      if (request.force && request.forceRoot !== "")
+      const before = await context.holders.list(share.state, name);
+      if (before.length === 0 && record.MountPoint !== "" && !request.force) return [UNKNOWN_HOLDER];
+      const ends = endedBy(context, request);
+      const remaining = before.filter((holder) => !ends(holder));
+      // The field first: if this dies in between, the holders still say that the volume is mounted.
+      if (remaining.length === 0) await recordMountPoint(context, share.config, record, remaining);
+      if (request.force && request.forceRoot !== "") {
         await context.holders.removeRoot(share.state, name, request.forceRoot);
-      const remaining = await context.holders.list(share.state, name);
-      await recordMountPoint(context, share.config, record, remaining);
+      } else {
+        const own = (kind: Holder["kind"], id: string) =>
+          ends({ ...UNKNOWN_HOLDER, kind, id, root: context.holders.root });
+        await context.holders.remove(share.state, name, own);
+      }
       return remaining;
     }),
   );
+}
+
+/** Which holders a request ends: one of this root; with `force` all of this root, or of the other root that it names. */
+function endedBy(context: VfsContext, request: UmountRequest): (holder: Holder) => boolean {
+  const { force, forceRoot } = request;
+  if (force) return (holder) => holder.root === (forceRoot === "" ? context.holders.root : forceRoot);
+  const id = holderId(request.holder);
+  const { kind } = request.holder;
+  return (holder) =>
+    holder.root === context.holders.root &&
+    // A mount that v0.5.2 left ends by hand, too.
+    ((holder.kind === kind && holder.id === id) || (holder.kind === "legacy" && kind === "manual"));
 }
 
 /** Makes the record's field say what the holders say; an original may have cleared it (R9). */

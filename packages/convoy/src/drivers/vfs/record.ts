@@ -69,6 +69,9 @@ export function checkRecord(value: unknown): string | undefined {
   record.PrepareForVM ??= false;
   record.Snapshots ??= {};
   if (!COMPONENT.test(record.Name)) return `'${record.Name}' cannot be a volume's name`;
+  if (record.Name === "config") {
+    return "a volume called 'config' (Convoy v0.5.2 let one be made) is the directory of all records; remove this file by hand";
+  }
   if (record.Path.split("/").at(-1) !== record.Name) {
     return `its Path is ${record.Path}, which does not end in /${record.Name}`;
   }

@@ -29,10 +29,23 @@ export const STATE_DIRECTORY = ".convoy";
 export class Share {
   readonly path: string;
   readonly #options: ShareOptions;
+  /** What `--init-store` said; it counts for what is there now, not for what may come later (R11). */
+  #init: boolean;
 
   constructor(config: VfsConfig, options: ShareOptions) {
     this.path = config.path;
     this.#options = options;
+    this.#init = options.initStore;
+  }
+
+  /** Takes `--init-store` at its word, once, at the start of the daemon. */
+  async acknowledge(): Promise<void> {
+    if (!this.#init) return;
+    try {
+      await this.change(async () => undefined);
+    } finally {
+      this.#init = false;
+    }
   }
 
   /** Makes a missing `vfs.path`; only at the first start of a root. */
@@ -76,13 +89,13 @@ export class Share {
   }
 
   #verify(base: Dir, mode: "write" | "check"): Promise<string | undefined> {
-    const { memory, initStore } = this.#options;
+    const { memory } = this.#options;
     return verifyMarker(base, {
       place: this.path,
       directory: ["config", STATE_DIRECTORY],
       memory,
       mode,
-      init: initStore,
+      init: this.#init,
       expectedOfOriginal: "config",
       initFlag: "`convoy daemon --init-store`",
     });

@@ -10,7 +10,7 @@ import type { SnapshotState } from "../driver.ts";
 import { newIdentity, readIdentity, writeIdentity } from "../records/identities.ts";
 import type { Intent } from "../records/intents.ts";
 import { freeSnapshotName, reserveSnapshotName, snapshotExists } from "../records/snapshot-names.ts";
-import { refuseIntents, requireRecord, type VfsContext, withRecord } from "./context.ts";
+import { beginIntent, names, orSettleSoon, requireRecord, type VfsContext, withRecord } from "./context.ts";
 import { NEW_DIRECTORY, removeNew } from "./create.ts";
 import { removeArchive, TRASH_DIRECTORY } from "./delete.ts";
 import { openVolume } from "./mount.ts";
@@ -44,11 +44,7 @@ export async function createSnapshot(
         publish(context, share, intent, record.CreatedTime, warningsOf(result)),
       );
     } catch (error) {
-      await undoSnapshot(share, intent, op)
-        .then(() => context.intents.end(share.state, intent))
-        .catch((left: unknown) => {
-          op.log.error({ err: left, volume, snapshot }, "leftovers of a failed snapshot stay until the next start");
-        });
+      await orSettleSoon(context, intent, () => settleSnapshot(context, share, intent, op));
       throw error;
     }
   });
@@ -57,21 +53,17 @@ export async function createSnapshot(
 async function begin(context: VfsContext, share: OpenShare, record: VfsRecord, snapshot: string): Promise<Intent> {
   const volume = record.Name;
   if (record.Snapshots[snapshot] !== undefined) throw snapshotExists(snapshot);
-  await refuseIntents(
+  const intent = await beginIntent(
     context,
     share,
     `Creating snapshot ${snapshot}`,
-    (intent) => intent.Volume === volume && (intent.Operation === "delete" || intent.Operation === "rename"),
+    { Operation: "snapshot", Volume: volume, Snapshot: snapshot },
+    (open) => names(open, volume) && (open.Operation === "delete" || open.Operation === "rename"),
   );
-  const intent = await context.intents.begin(share.state, {
-    Operation: "snapshot",
-    Volume: volume,
-    Snapshot: snapshot,
-  });
   try {
     await reserveSnapshotName(share.state, snapshot, volume);
   } catch (error) {
-    await context.intents.end(share.state, intent);
+    await orSettleSoon(context, intent, () => context.intents.end(share.state, intent));
     throw error;
   }
   return intent;
@@ -150,16 +142,32 @@ async function publish(
   const updated = { ...identity, Snapshots: { ...identity.Snapshots, [name]: entry } };
   await writeIdentity(share.state, updated);
   await context.records.write(share.config, { ...record, Snapshots: { ...record.Snapshots, [name]: snapshot } });
-  await context.intents.end(share.state, intent);
+  // The snapshot is there now; an intent that cannot be removed is settled later.
+  await orSettleSoon(context, intent, () => context.intents.end(share.state, intent));
   return toSnapshotState(snapshot, updated);
 }
 
-/** Removes what an unfinished snapshot left; idempotent. The record must not name the snapshot. */
-export async function undoSnapshot(share: OpenShare, intent: Intent, op: OperationContext): Promise<void> {
+/**
+ * Settles a snapshot that failed or died: named by its record it is complete, otherwise everything of it is removed.
+ * Takes the record's lock; every step may be repeated.
+ */
+export async function settleSnapshot(
+  context: VfsContext,
+  share: OpenShare,
+  intent: Intent,
+  op: OperationContext,
+): Promise<void> {
+  const { Volume: volume } = intent;
+  const name = intent.Snapshot!;
   const patient = { ...op, signal: new AbortController().signal };
+  await context.records.locked(share.config, volume, async () => {
+    const record = await context.records.read(share.config, volume);
+    if (record?.Snapshots[name] !== undefined) return;
+    await removeSnapshotTree(share, volume, name, intent.ID, patient);
+    await freeSnapshotName(share.state, name, volume);
+  });
   await removeNew(share, intent, patient);
-  await removeSnapshotTree(share, intent.Volume, intent.Snapshot!, intent.ID, patient);
-  await freeSnapshotName(share.state, intent.Snapshot!);
+  await context.intents.end(share.state, intent);
 }
 
 async function removeSnapshotTree(
@@ -199,23 +207,37 @@ export async function deleteSnapshot(
       const present = requireSnapshot(record, snapshot);
       const place = snapshotPlace(context, record, present);
       if (place.kind === "archive") await requireArchive(place.file, present);
-      await refuseIntents(
+      const begun = await beginIntent(
         context,
         share,
         `Deleting snapshot ${snapshot}`,
-        (open) => open.Volume === volume && (open.Snapshot === undefined || open.Snapshot === snapshot),
+        { Operation: "delete-snapshot", Volume: volume, Snapshot: snapshot, Details: { Kind: place.kind } },
+        (open) => names(open, volume) && (open.Snapshot === undefined || open.Snapshot === snapshot),
       );
-      const begun = await context.intents.begin(share.state, {
-        Operation: "delete-snapshot",
-        Volume: volume,
-        Snapshot: snapshot,
-      });
       const { [snapshot]: _, ...rest } = record.Snapshots;
-      await context.records.write(share.config, { ...record, Snapshots: rest });
+      try {
+        await context.records.write(share.config, { ...record, Snapshots: rest });
+      } catch (error) {
+        await orSettleSoon(context, begun, () => settleUnbegunDeletion(context, share, begun));
+        throw error;
+      }
       return begun;
     });
-    await finishDeleteSnapshot(context, share, intent, op);
+    try {
+      await finishDeleteSnapshot(context, share, intent, op);
+    } catch (error) {
+      context.intents.abandon(intent);
+      context.settleSoon();
+      throw error;
+    }
   });
+}
+
+/** Drops the intent if the record still names the snapshot; otherwise the deletion has begun and is finished later. */
+async function settleUnbegunDeletion(context: VfsContext, share: OpenShare, intent: Intent): Promise<void> {
+  const record = await context.records.read(share.config, intent.Volume);
+  if (record?.Snapshots[intent.Snapshot!] !== undefined) await context.intents.end(share.state, intent);
+  else throw new Error("the record was written, although its writing failed");
 }
 
 /** Removes the data of a snapshot that its record does not name any more; every step may be repeated. */
@@ -228,7 +250,7 @@ export async function finishDeleteSnapshot(
   const { Volume: volume } = intent;
   const snapshot = intent.Snapshot!;
   await removeSnapshotTree(share, volume, snapshot, intent.ID, { ...op, signal: new AbortController().signal });
-  await removeArchive(context, volume, snapshot);
+  if (intent.Details?.["Kind"] === "archive") await removeArchive(context, volume, snapshot);
   await context.records.locked(share.config, volume, async () => {
     const record = await context.records.read(share.config, volume);
     const identity = record && (await readIdentity(share.state, volume, record.CreatedTime));
@@ -237,7 +259,7 @@ export async function finishDeleteSnapshot(
       await writeIdentity(share.state, { ...identity, Snapshots: rest });
     }
   });
-  await freeSnapshotName(share.state, snapshot);
+  await freeSnapshotName(share.state, snapshot, volume);
   await context.intents.end(share.state, intent);
 }
 
@@ -254,21 +276,24 @@ async function ensureIds(share: OpenShare, record: VfsRecord, snapshot: VfsSnaps
 export async function openSnapshotSource(context: VfsContext, volume: string, snapshot: string): Promise<Source> {
   const share = await context.share.openForChange();
   const opened: { intent?: Intent; tree?: Dir } = {};
+  // Never fails: what was read is good, whatever becomes of the handles.
   const close = async () => {
-    await opened.tree?.close();
-    if (opened.intent !== undefined) await context.intents.end(share.state, opened.intent);
-    await closeShare(share);
+    const { intent, tree } = opened;
+    if (intent !== undefined) await orSettleSoon(context, intent, () => context.intents.end(share.state, intent));
+    await Promise.allSettled([tree?.close(), closeShare(share)]);
   };
   try {
     return await withRecord(context, share, volume, async (record): Promise<Source> => {
       const present = requireSnapshot(record, snapshot);
       const place = snapshotPlace(context, record, present);
       if (place.kind === "archive") await requireArchive(place.file, present);
-      opened.intent = await context.intents.begin(share.state, {
-        Operation: "backup",
-        Volume: volume,
-        Snapshot: snapshot,
-      });
+      opened.intent = await beginIntent(
+        context,
+        share,
+        `Backing up snapshot ${snapshot}`,
+        { Operation: "backup", Volume: volume, Snapshot: snapshot },
+        (open) => names(open, volume) && ["delete", "rename"].includes(open.Operation),
+      );
       await ensureIds(share, record, present);
       if (place.kind === "archive") return { kind: "archive", file: place.file, close };
       opened.tree = await share.state.descend(["snapshots", volume, snapshot]);

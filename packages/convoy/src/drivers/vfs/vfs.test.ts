@@ -382,7 +382,11 @@ describe("several roots on one tree", () => {
     await expect(one.delete("vol1", { reference: false }, operation())).rejects.toEqual(code("VOLUME_MOUNTED"));
     const [holder] = await one.umount("vol1", { ...endByHand, force: true });
     expect(holder).toMatchObject({ kind: "manual" });
-    expect(await one.umount("vol1", { ...endByHand, force: true, forceRoot: holder!.root })).toEqual([]);
+    await one.mount("vol1", { mountPoint: "", holder: { kind: "docker", id: "c1" } });
+    expect(await one.umount("vol1", { ...endByHand, force: true, forceRoot: holder!.root })).toMatchObject([
+      { kind: "docker", id: "c1" },
+    ]);
+    expect(await one.umount("vol1", { ...endByHand, force: true })).toEqual([]);
     await one.delete("vol1", { reference: false }, operation());
   });
 

@@ -116,6 +116,9 @@ test.each([
   [{ vm: "zz" }, "Invalid option vm=zz: true or false"],
   [{ uid: "4294967295" }, "Invalid option uid=4294967295"],
   [{ mode: "9" }, "Invalid option mode=9"],
+  [{ backup: "" }, "Invalid option backup=: the value must not be empty. If it comes from another command"],
+  [{ backup: "vfs:///b?backup=b&volume=v", endpoint: "" }, "Invalid option endpoint=: the value must not be empty"],
+  [{ id: "" }, "Invalid option id=: the value must not be empty"],
   [{ Size: "1" }, "Unknown option Size; known are size, driver, backup"],
   [{ "s3-endpoint": "x" }, "Unknown option s3-endpoint; known are"],
   [{ size: 10 }, "Opts.size must be a text in quotes, not 10"],
@@ -172,6 +175,12 @@ test("R13: what to do about a creation that takes long stands in Err, which is a
   expect(await post("VolumeDriver.Create", { Name: "dv1" })).toEqual({
     Err: "Volume dv1 is still being created. Repeat later.",
   });
+});
+
+test("a message that ends with a full stop gets no second one before the hint", async () => {
+  const volumes = await start();
+  volumes.failure = new ConvoyError("VOLUME_BUSY", "The volume is busy.", { hint: "Wait." });
+  expect(await post("VolumeDriver.Create", { Name: "dv1" })).toEqual({ Err: "The volume is busy. Wait." });
 });
 
 test("a crash inside a handler is an Err, and the daemon lives on", async () => {

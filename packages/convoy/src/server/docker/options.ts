@@ -5,6 +5,9 @@ import { parseFlag } from "../body.ts";
 
 const MAX_ID = 4294967294;
 
+/** Keys that make another volume when left out: a failed backup must not become an empty volume. */
+const NEVER_EMPTY = ["backup", "endpoint", "id"];
+
 /** Every key of `docker volume create -o KEY=VALUE`, in lower case only, as in v0.5.2; uid, gid and mode since 0.6. */
 const KNOWN_KEYS = ["size", "driver", "backup", "endpoint", "id", "type", "iops", "vm", "uid", "gid", "mode"];
 
@@ -14,6 +17,7 @@ const KNOWN_KEYS = ["size", "driver", "backup", "endpoint", "id", "type", "iops"
  */
 export function createRequestOf(name: string, opts: ReadonlyMap<string, string>): CreateRequest {
   for (const key of opts.keys()) if (!KNOWN_KEYS.includes(key)) throw unknownKey(key);
+  for (const key of NEVER_EMPTY) if (opts.get(key) === "") throw emptyValue(key);
   const text = (key: string) => opts.get(key) ?? "";
   const size = parseSize(text("size"));
   if (size === undefined) {
@@ -51,6 +55,12 @@ function integerOf(opts: ReadonlyMap<string, string>, key: string, max: number):
 
 function invalid(key: string, value: string, allowed: string): ConvoyError {
   return new ConvoyError("INVALID_OPTION", `Invalid option ${key}=${value}: ${allowed} is allowed`);
+}
+
+function emptyValue(key: string): ConvoyError {
+  return new ConvoyError("INVALID_OPTION", `Invalid option ${key}=: the value must not be empty`, {
+    hint: "If it comes from another command, that one has failed; without the option the volume would be an empty one.",
+  });
 }
 
 function unknownKey(key: string): ConvoyError {

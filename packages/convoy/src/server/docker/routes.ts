@@ -1,10 +1,10 @@
 import { type ErrorCode, isValidName } from "node-convoy/wire";
 import { ConvoyError, isConvoyError } from "../../errors.ts";
+import { logFailure, toConvoyError } from "../../host/failure-log.ts";
 import type { Logger } from "../../host/log.ts";
 import type { VolumesApi } from "../../volumes/api.ts";
 import { encode } from "../encode.ts";
 import { withLimit } from "../limit.ts";
-import { logError, toConvoyError } from "../problem.ts";
 import type { Reply } from "../reply.ts";
 import type { Route, RouteRequest } from "../route.ts";
 import { DOCKER_LIMIT_MS, DockerMounts } from "./mounts.ts";
@@ -69,6 +69,7 @@ export function dockerRoutes(volumes: VolumesApi, settings: DockerSettings, log:
   const call = (name: string, limitMs: number, handler: (request: PluginRequest) => Promise<unknown>) =>
     route(`VolumeDriver.${name}`, log, async (request) => {
       const decoded = await pluginRequestOf(request);
+      request.subject.volume = decoded.name;
       const message = `${name} of volume ${decoded.name} still runs after ${limitMs / 1000} s; it goes on`;
       return withLimit(handler(decoded), limitMs, message, "Look at the daemon's log, then try again.");
     });
@@ -117,9 +118,8 @@ function route(name: string, log: Logger, handler: (request: RouteRequest) => Pr
       try {
         return pluginReply((await handler(request)) ?? {});
       } catch (thrown) {
-        const error = toConvoyError(thrown);
-        logError(log.child({ operation: name }), error);
-        return pluginReply({ Err: textFor(error) });
+        logFailure(log, thrown, { operation: name, ...request.subject });
+        return pluginReply({ Err: textFor(toConvoyError(thrown)) });
       }
     },
   };
@@ -139,7 +139,7 @@ const AS_BEFORE: readonly ErrorCode[] = [
 /** `Err` is all that Docker's user gets to see, so what to do next has to stand in it. */
 function textFor(error: ConvoyError): string {
   if (error.hint === undefined || AS_BEFORE.includes(error.code)) return error.message;
-  return `${error.message}. ${error.hint}`;
+  return `${error.message.replace(/[.\s]+$/, "")}. ${error.hint}`;
 }
 
 function pluginReply(value: unknown): Reply {

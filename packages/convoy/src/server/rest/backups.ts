@@ -8,7 +8,7 @@ import { type Route, restRoute } from "../route.ts";
 /** Routes of backups. */
 export function backupRoutes(volumes: VolumesApi): Route[] {
   return [
-    restRoute("POST", "/backups/create", backupCreateRequest, async (fields) => {
+    restRoute("backup", "POST", "/backups/create", backupCreateRequest, async (fields) => {
       const { url, warnings } = await volumes.createBackup({
         url: fields.URL ?? "",
         endpoint: fields.Endpoint ?? "",
@@ -19,7 +19,7 @@ export function backupRoutes(volumes: VolumesApi): Route[] {
       const verbose = { URL: url, ...(warnings.length === 0 ? {} : { Warnings: warnings }) };
       return withWarnings(fields.Verbose ? json(verbose) : word(escapeBackupUrl(url)), warnings);
     }),
-    restRoute("GET", "/backups/list", backupListRequest, async (fields) => {
+    restRoute("list-backups", "GET", "/backups/list", backupListRequest, async (fields) => {
       const backups = await volumes.listBackups({
         url: fields.URL ?? "",
         endpoint: fields.Endpoint ?? "",
@@ -28,10 +28,10 @@ export function backupRoutes(volumes: VolumesApi): Route[] {
       });
       return jsonEntries(sortedByKey(backups.map((backup) => [backup.url, backupRecord(backup)] as const)));
     }),
-    restRoute("GET", "/backups/inspect", backupRequest, async ({ URL = "", Endpoint = "" }) =>
+    restRoute("inspect-backup", "GET", "/backups/inspect", backupRequest, async ({ URL = "", Endpoint = "" }) =>
       json(backupRecord(await volumes.inspectBackup({ url: unescapeBackupUrl(URL), endpoint: Endpoint }))),
     ),
-    restRoute("DELETE", "/backups", backupRequest, async ({ URL = "", Endpoint = "" }) => {
+    restRoute("delete-backup", "DELETE", "/backups", backupRequest, async ({ URL = "", Endpoint = "" }) => {
       await volumes.deleteBackup({ url: unescapeBackupUrl(URL), endpoint: Endpoint });
       return empty();
     }),

@@ -268,6 +268,12 @@ describe("errors", () => {
     expect((await server.call("GET", "/v1/info", undefined, { Accept: "application/problem+json" })).status).toBe(502);
   });
 
+  test("a place that is not there is 400 in plain text, as in v0.5.2, and 503 in problem details", async () => {
+    volumes.failure = new ConvoyError("UNREACHABLE", "VFS path /b doesn't exist or is not a directory");
+    expect((await server.call("GET", "/v1/info")).status).toBe(400);
+    expect((await server.call("GET", "/v1/info", undefined, { Accept: "application/problem+json" })).status).toBe(503);
+  });
+
   test("a crash inside a handler is 500, logged once with its cause, and the daemon lives on", async () => {
     volumes.failure = new TypeError("x is not a function");
     const answer = await server.call("GET", "/v1/volumes/list");

@@ -7,15 +7,21 @@ import { type Route, restRoute } from "../route.ts";
 /** Routes of snapshots. */
 export function snapshotRoutes(volumes: VolumesApi): Route[] {
   return [
-    restRoute("POST", "/snapshots/create", snapshotCreateRequest, async ({ VolumeName = "", Name = "", Verbose }) => {
-      const created = await volumes.createSnapshot(VolumeName, Name);
-      const reply = Verbose ? json(snapshotRecord(created, "create")) : word(created.snapshot.name);
-      return withWarnings(reply, created.snapshot.warnings);
-    }),
-    restRoute("GET", "/snapshots", snapshotRequest, async ({ SnapshotName = "", VolumeName }) =>
+    restRoute(
+      "snapshot",
+      "POST",
+      "/snapshots/create",
+      snapshotCreateRequest,
+      async ({ VolumeName = "", Name = "", Verbose }) => {
+        const created = await volumes.createSnapshot(VolumeName, Name);
+        const reply = Verbose ? json(snapshotRecord(created, "create")) : word(created.snapshot.name);
+        return withWarnings(reply, created.snapshot.warnings);
+      },
+    ),
+    restRoute("inspect-snapshot", "GET", "/snapshots", snapshotRequest, async ({ SnapshotName = "", VolumeName }) =>
       json(snapshotRecord(await volumes.inspectSnapshot(SnapshotName, VolumeName || undefined), "inspect")),
     ),
-    restRoute("DELETE", "/snapshots", snapshotRequest, async ({ SnapshotName = "", VolumeName }) => {
+    restRoute("delete-snapshot", "DELETE", "/snapshots", snapshotRequest, async ({ SnapshotName = "", VolumeName }) => {
       await volumes.deleteSnapshot(SnapshotName, VolumeName || undefined);
       return empty();
     }),

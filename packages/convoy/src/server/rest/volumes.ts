@@ -16,12 +16,18 @@ import { queryRoute, type Route, restRoute } from "../route.ts";
 /** Routes of volumes. */
 export function volumeRoutes(volumes: VolumesApi): Route[] {
   const umount = (path: string) =>
-    restRoute("POST", path, volumeUmountRequest, async ({ VolumeName = "", Force = false, ForceRoot = "" }) => {
-      await volumes.umount(VolumeName, { force: Force, forceRoot: ForceRoot });
-      return empty();
-    });
+    restRoute(
+      "umount",
+      "POST",
+      path,
+      volumeUmountRequest,
+      async ({ VolumeName = "", Force = false, ForceRoot = "" }) => {
+        await volumes.umount(VolumeName, { force: Force, forceRoot: ForceRoot });
+        return empty();
+      },
+    );
   return [
-    queryRoute("/volumes/list", volumeListRequest, async ({ driver, detached }) => {
+    queryRoute("list", "/volumes/list", volumeListRequest, async ({ driver, detached }) => {
       if (detached === "1") return listDetached(volumes);
       const sorted = (await volumes.list()).toSorted((a, b) => (a.name < b.name ? -1 : 1));
       return jsonEntries(
@@ -29,13 +35,14 @@ export function volumeRoutes(volumes: VolumesApi): Route[] {
       );
     }),
     restRoute(
+      "inspect",
       "GET",
       "/volumes",
       volumeRequest,
       async ({ VolumeName = "" }) => json(volumeRecord(await volumes.inspect(VolumeName))),
       { notFoundIs404: true },
     ),
-    restRoute("POST", "/volumes/create", volumeCreateRequest, async (fields) => {
+    restRoute("create", "POST", "/volumes/create", volumeCreateRequest, async (fields) => {
       const { volume, warnings } = await volumes.create({
         name: fields.Name ?? "",
         driver: fields.DriverName ?? "",
@@ -53,6 +60,7 @@ export function volumeRoutes(volumes: VolumesApi): Route[] {
       return withWarnings(fields.Verbose ? json(volumeRecord(volume, warnings)) : word(volume.name), warnings);
     }),
     restRoute(
+      "delete",
       "DELETE",
       "/volumes",
       volumeDeleteRequest,
@@ -63,14 +71,20 @@ export function volumeRoutes(volumes: VolumesApi): Route[] {
       },
       { notFoundIs404: true },
     ),
-    restRoute("POST", "/volumes/rename", volumeRenameRequest, async ({ VolumeName = "", NewName = "" }) => {
+    restRoute("rename", "POST", "/volumes/rename", volumeRenameRequest, async ({ VolumeName = "", NewName = "" }) => {
       await volumes.rename(VolumeName, NewName);
       return empty();
     }),
-    restRoute("POST", "/volumes/mount", volumeMountRequest, async ({ VolumeName = "", MountPoint = "", Verbose }) => {
-      const mounted = await volumes.mount(VolumeName, MountPoint);
-      return Verbose ? json(volumeRecord(mounted.volume)) : word(mounted.mountPoint);
-    }),
+    restRoute(
+      "mount",
+      "POST",
+      "/volumes/mount",
+      volumeMountRequest,
+      async ({ VolumeName = "", MountPoint = "", Verbose }) => {
+        const mounted = await volumes.mount(VolumeName, MountPoint);
+        return Verbose ? json(volumeRecord(mounted.volume)) : word(mounted.mountPoint);
+      },
+    ),
     umount("/volumes/umount"),
     // The name that the old client library used, and v0.5.2 did not know.
     umount("/volumes/unmount"),

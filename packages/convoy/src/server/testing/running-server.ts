@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { pino } from "pino";
+import { logMixin } from "../../host/log.ts";
 import type { VolumesApi } from "../../volumes/api.ts";
 import type { DockerSettings } from "../docker/routes.ts";
 import { ConvoyServer } from "../server.ts";
@@ -52,7 +53,7 @@ export class RunningServer {
         CmdTimeout: "",
       },
       docker: { ignoreDelete: false, createOnMount: false, scope: "local", ...docker },
-      log: pino({ level: "debug", base: null }, sink),
+      log: pino({ level: "debug", base: null, mixin: logMixin }, sink),
     });
     const socket = join(directory, "s");
     server.http.listen(socket);

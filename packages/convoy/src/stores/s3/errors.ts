@@ -103,8 +103,9 @@ export function s3Error(error: unknown, action: string, place: S3Place, signal: 
       hint: "Look after the network, the service, and the endpoint's address and port.",
     });
   }
+  // Whatever was to be done comes to nothing: the key that happened to be the first says nothing to the user.
   if (failure.name === "CredentialsProviderError" || failure.name === "TokenProviderError") {
-    return new ConvoyError("STORE_FAILED", `Cannot ${action}: no AWS credentials (${messageOf(error)})`, {
+    return new ConvoyError("STORE_FAILED", `No AWS credentials for ${place.url} (${messageOf(error)})`, {
       hint: CREDENTIALS_HINT,
     });
   }
