@@ -75,8 +75,8 @@ describe("start", () => {
   test("flags without effect on vfs are named", async () => {
     const daemon = await lab.start({ cmdTimeout: "5m", mntNs: "", given: ["drivers", "cmd-timeout", "mnt-ns"] });
     expect(daemon.warnings).toEqual([
-      "--cmd-timeout has no effect: the drivers vfs do not run commands of the host",
-      "--mnt-ns has no effect: the drivers vfs do not mount anything",
+      "--cmd-timeout has no effect: the drivers in use (vfs) run no commands of the host",
+      "--mnt-ns has no effect: the drivers in use (vfs) mount nothing",
     ]);
   });
 

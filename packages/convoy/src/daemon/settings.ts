@@ -164,8 +164,8 @@ function reportDifference(
 export function reportWithoutEffect(options: DaemonOptions, { DriverList }: ConfigFile, log: Logger): void {
   if (DriverList.some((name) => DRIVER_NAMES.includes(name) && usesHost(name))) return;
   for (const flag of ["cmd-timeout", "mnt-ns"].filter((name) => options.given.includes(name))) {
-    const what = flag === "mnt-ns" ? "mount anything" : "run commands of the host";
-    log.warn({ flag: `--${flag}` }, `--${flag} has no effect: the drivers ${DriverList.join(", ")} do not ${what}`);
+    const what = flag === "mnt-ns" ? "mount nothing" : "run no commands of the host";
+    log.warn({ flag: `--${flag}` }, `--${flag} has no effect: the drivers in use (${DriverList.join(", ")}) ${what}`);
   }
 }
 

@@ -12,6 +12,7 @@ import { describeIntent, type Intent } from "../records/intents.ts";
 import { volumeExists } from "../records/record-files.ts";
 import { names, orSettleSoon, refuseIntents, type VfsContext } from "./context.ts";
 import { checkRecord, newRecord, type VfsRecord } from "./record.ts";
+import { keepReserve } from "./reserve.ts";
 import type { OpenShare } from "./share.ts";
 import { toVolumeState } from "./state.ts";
 
@@ -37,6 +38,7 @@ export const NEW_DIRECTORY = "new";
  */
 export async function createVolume(context: VfsContext, spec: CreateSpec, op: OperationContext): Promise<VolumeState> {
   return context.share.change(async (share) => {
+    await keepReserve(share);
     const begun = await context.records.locked(share.config, spec.name, () => begin(context, share, spec));
     if ("taken" in begun) return begun.taken;
     const { intent, details } = begun;

@@ -18,6 +18,7 @@ import { mountVolume, recordMountPoint, umountVolume } from "./mount.ts";
 import { checkRecord, type VfsRecord } from "./record.ts";
 import { recoverVolumes } from "./recover.ts";
 import { renameVolume } from "./rename.ts";
+import { explainFull, withReserve } from "./reserve.ts";
 import { Settler } from "./settler.ts";
 import { Share } from "./share.ts";
 import { createSnapshot, deleteSnapshot, openSnapshotSource } from "./snapshots.ts";
@@ -152,11 +153,11 @@ class VfsDriver implements Driver {
   }
 
   create(...[spec, op]: Parameters<Driver["create"]>): Promise<VolumeState> {
-    return createVolume(this.#context, spec, op);
+    return explainFull(this.#context, () => createVolume(this.#context, spec, op));
   }
 
   delete(name: string, options: { reference: boolean }, op: OperationContext): Promise<void> {
-    return deleteVolume(this.#context, name, options, op);
+    return withReserve(this.#context, () => deleteVolume(this.#context, name, options, op));
   }
 
   listDetached() {
@@ -164,19 +165,19 @@ class VfsDriver implements Driver {
   }
 
   deleteDetached(name: string, op: OperationContext): Promise<void> {
-    return deleteDetachedVolume(this.#context, name, op);
+    return withReserve(this.#context, () => deleteDetachedVolume(this.#context, name, op));
   }
 
   rename(name: string, newName: string): Promise<void> {
-    return renameVolume(this.#context, name, newName);
+    return withReserve(this.#context, () => renameVolume(this.#context, name, newName));
   }
 
   mount(...[name, request]: Parameters<Driver["mount"]>): Promise<string> {
-    return mountVolume(this.#context, name, request);
+    return withReserve(this.#context, () => mountVolume(this.#context, name, request));
   }
 
   umount(...[name, request]: Parameters<Driver["umount"]>) {
-    return umountVolume(this.#context, name, request);
+    return withReserve(this.#context, () => umountVolume(this.#context, name, request));
   }
 
   async findSnapshot(snapshot: string): Promise<string[]> {
@@ -190,11 +191,11 @@ class VfsDriver implements Driver {
   }
 
   createSnapshot(volume: string, snapshot: string, op: OperationContext) {
-    return createSnapshot(this.#context, volume, snapshot, op);
+    return explainFull(this.#context, () => createSnapshot(this.#context, volume, snapshot, op));
   }
 
   deleteSnapshot(volume: string, snapshot: string, op: OperationContext): Promise<void> {
-    return deleteSnapshot(this.#context, volume, snapshot, op);
+    return withReserve(this.#context, () => deleteSnapshot(this.#context, volume, snapshot, op));
   }
 
   openSource(volume: string, snapshot: string) {

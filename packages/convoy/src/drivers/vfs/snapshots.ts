@@ -16,6 +16,7 @@ import { removeArchive, TRASH_DIRECTORY } from "./delete.ts";
 import { openVolume } from "./mount.ts";
 import { requireArchive, snapshotPlace, treeFilePath, volumeSnapshots } from "./places.ts";
 import type { VfsRecord, VfsSnapshot } from "./record.ts";
+import { keepReserve } from "./reserve.ts";
 import { closeShare, type OpenShare } from "./share.ts";
 import { toSnapshotState } from "./state.ts";
 
@@ -33,6 +34,7 @@ export async function createSnapshot(
   op: OperationContext,
 ): Promise<SnapshotState> {
   return context.share.change(async (share) => {
+    await keepReserve(share);
     const { intent, record } = await withRecord(context, share, volume, async (present) => ({
       intent: await begin(context, share, present, snapshot),
       record: present,

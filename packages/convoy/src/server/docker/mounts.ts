@@ -1,4 +1,5 @@
 import { messageOf } from "../../errors.ts";
+import { logFailure } from "../../host/failure-log.ts";
 import type { Logger } from "../../host/log.ts";
 import type { VolumesApi } from "../../volumes/api.ts";
 import { withLimit } from "../limit.ts";
@@ -10,6 +11,8 @@ interface RunningMount {
   work: Promise<string>;
   /** Requests that still wait for it. */
   waiting: number;
+  /** Set while the mount is taken back because nobody waits any more. */
+  takenBack?: Promise<void>;
 }
 
 /**
@@ -33,6 +36,11 @@ export class DockerMounts {
   async mount(name: string, id: string): Promise<string> {
     const key = JSON.stringify([name, id]);
     let running = this.#running.get(key);
+    // A mount that is just being taken back is no mount to join: its holder goes.
+    while (running?.takenBack !== undefined) {
+      await running.takenBack;
+      running = this.#running.get(key);
+    }
     if (running === undefined) {
       running = { work: this.#volumes.mountForDocker(name, id), waiting: 0 };
       this.#running.set(key, running);
@@ -56,14 +64,25 @@ export class DockerMounts {
       await running.work;
       // Requests without a caller id share one holder; it may belong to a container that runs.
       if (running.waiting > 0 || id === "") return;
+      running.takenBack = this.#takeBack(name, id).finally(() => this.#running.delete(key));
+      await running.takenBack;
+    } catch (error) {
+      // Whoever waits logs it with the answer.
+      if (running.waiting === 0) logFailure(this.#log, error, { operation: "VolumeDriver.Mount", volume: name });
+    } finally {
+      if (this.#running.get(key) === running) this.#running.delete(key);
+    }
+  }
+
+  async #takeBack(name: string, id: string): Promise<void> {
+    try {
       await this.#volumes.umountForDocker(name, id);
       this.#log.warn({ volume: name }, "a mount for Docker took too long and was taken back");
     } catch (error) {
-      if (running.waiting === 0) {
-        this.#log.error({ volume: name }, `a mount for Docker that took too long has failed: ${messageOf(error)}`);
-      }
-    } finally {
-      this.#running.delete(key);
+      this.#log.error(
+        { volume: name },
+        `a mount for Docker took too long and cannot be taken back: ${messageOf(error)}`,
+      );
     }
   }
 }
