@@ -24,12 +24,13 @@ export async function checkFlags(options: DaemonOptions): Promise<void> {
   if (!options.ignoreConfigFile && (await exists(`${options.root}/${CONFIG_FILE}`))) return;
   const drivers = parseDrivers(options.drivers, log);
   if (drivers.length === 0) throw missingDrivers(DRIVER_NAMES);
+  // In the order of v0.5.2: of several wrong flags it named the same one.
+  await checkMountNamespace(options.mntNs);
   for (const name of drivers) {
     const directory = `${options.root}/${name}`;
     // Options that a driver has saved win over those of the command line, with every kind of start.
     if (!(await exists(`${directory}/${name}.cfg`))) checkDriverOptions(name, directory, driverOptions);
   }
-  await checkMountNamespace(options.mntNs);
 }
 
 /** The log may lie in the root, which the start makes; any other directory has to be there. */
