@@ -3,6 +3,7 @@ import type { BackupEngine } from "../backups/engine.ts";
 import type { Driver, Holder, VolumeState } from "../drivers/driver.ts";
 import { describeHolder } from "../drivers/records/holders.ts";
 import { ConvoyError, isConvoyError } from "../errors.ts";
+import { logFailure } from "../host/failure-log.ts";
 import type { Logger } from "../host/log.ts";
 import type { CreateRequest, VolumesApi } from "./api.ts";
 import { Backups } from "./backups.ts";
@@ -74,9 +75,8 @@ class Volumes implements VolumesApi {
       const fields = { operation: "recover", driver: driver.name };
       await this.#operations
         .run(fields, (context) => driver.recover(context))
-        .catch((error: unknown) => {
-          // The driver's volumes are unavailable until then; the daemon and the other drivers are not.
-          this.#options.log.error({ err: error, driver: driver.name }, "recovery of the driver failed");
+        .catch(() => {
+          // Logged by the operation. The driver tries again by itself; the daemon and the other drivers are not held up.
         });
     }
   }
@@ -102,7 +102,7 @@ class Volumes implements VolumesApi {
       try {
         states.push(...(await driver.list()));
       } catch (error) {
-        this.#options.log.error({ err: error, driver: driver.name }, "the volumes of the driver cannot be listed");
+        logFailure(this.#options.log, error, { operation: "list", driver: driver.name });
         failure = error;
       }
     }
