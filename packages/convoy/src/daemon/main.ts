@@ -6,6 +6,7 @@ import { ConvoyError, messageOf } from "../errors.ts";
 import { Dir } from "../host/dir.ts";
 import { goJson } from "../host/go-json.ts";
 import { type Logger, type OpenLog, openLog } from "../host/log.ts";
+import { limitMalloc } from "../host/memory.ts";
 import { RootState } from "../host/root.ts";
 import { VERSION } from "../version.ts";
 import type { VolumesApi } from "../volumes/api.ts";
@@ -36,6 +37,7 @@ const VOLUMES = "volumes";
  * v0.5.2 and the log, or standard error, the reason and what to do.
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
+  limitMalloc();
   widenThreadPool();
   const stderrLog = openLog({
     level: options.logLevel,

@@ -1,6 +1,7 @@
 import { ConvoyError, isConvoyError } from "../errors.ts";
 import { logFailure } from "../host/failure-log.ts";
 import type { Logger } from "../host/log.ts";
+import { workEnded } from "../host/memory.ts";
 import type { OperationContext } from "../host/operation.ts";
 import { requestFields } from "../host/request-id.ts";
 import { newId } from "../host/root.ts";
@@ -62,6 +63,7 @@ export class Operations {
       return await done;
     } finally {
       this.#running.delete(id);
+      if (this.#running.size === 0) workEnded(performance.now() - started);
     }
   }
 
