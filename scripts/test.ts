@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,7 +24,10 @@ interface Report {
 }
 
 function node(args: string[]): boolean {
-  return spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" }).status === 0;
+  const { status, signal, error } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
+  if (error !== undefined) console.error(`test: ${args[0]}: ${error.message}`);
+  if (signal !== null) console.error(`test: ${args[0]} was ended by ${signal}`);
+  return status === 0;
 }
 
 function runTests(): { report: Report; ended: boolean } {
@@ -35,6 +38,7 @@ function runTests(): { report: Report; ended: boolean } {
       join(root, "node_modules/vitest/vitest.mjs"),
       ...["run", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...filters],
     ]);
+    if (!existsSync(file)) throw new Error("the tests ended without a report");
     return { report: JSON.parse(readFileSync(file, "utf8")) as Report, ended };
   } finally {
     rmSync(directory, { recursive: true, force: true });

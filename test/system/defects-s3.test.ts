@@ -1,8 +1,9 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { requireOrSkip } from "../lab/apt.ts";
 import { backupUrl, Daemon } from "../lab/daemon.ts";
+import { OriginalState } from "../lab/original.ts";
 import { faultProxy } from "../lab/proxy.ts";
 import { type S3Lab, s3Lab } from "../lab/s3.ts";
 import { scratchPerTest } from "../lab/scratch.ts";
@@ -41,6 +42,22 @@ describe.skipIf(await requireOrSkip("radosgw"))("defects of the original with S3
       expect(await readFile(join(daemon.path, `res-${name}`, "file"), "utf8")).toBe(`content of ${name}`);
     }
     await daemon.fails("backup", "--s3-endpoint", s3.endpoint, "inspect", one);
+  });
+
+  test("upload of a missing archive reported as success", async () => {
+    const base = await scratch.directory("original");
+    const state = await OriginalState.make(join(base, "root"), join(base, "vfs"));
+    await state.volume("vol1");
+    await rm(await state.snapshot("vol1", "snap1"));
+    const daemon = await Daemon.start(scratch, {
+      root: state.root,
+      path: state.path,
+      configured: true,
+      env: s3.environment,
+    });
+    const dest = `s3://${await s3.makeBucket()}@${s3.region}/store/`;
+    await daemon.fails("backup", "--s3-endpoint", s3.endpoint, "create", "snap1", "--dest", dest);
+    expect(await daemon.ok("backup", "--s3-endpoint", s3.endpoint, "list", dest)).toBe("{}");
   });
 
   test.each([{ kind: "status", status: 403 }, { kind: "reset" }, { kind: "refuse" }] as const)(

@@ -237,6 +237,16 @@ describe("defects of the original", () => {
     expect(await taken.ok("backup", "list", `vfs://${store}`)).toBe("{}");
   });
 
+  test("a listing that fails because a volume is deleted meanwhile", async () => {
+    const names = Array.from({ length: 12 }, (_, index) => `vol${index}`);
+    await Promise.all(names.map((name) => daemon.rest("POST", "/volumes/create", { Name: name })));
+    await daemon.ok("create", "stays");
+    const deleted = Promise.all(names.map((name) => daemon.rest("DELETE", "/volumes/", { VolumeName: name })));
+    for (let round = 0; round < 20; round += 1) expect(await daemon.volumes()).toContain("stays");
+    await deleted;
+    expect(await daemon.volumes()).toEqual(["stays"]);
+  });
+
   test("records that are missing for a moment while they are rewritten", async () => {
     await daemon.ok("create", "vol1");
     let reads = 0;

@@ -141,6 +141,8 @@ export interface Driver {
   commit?(): Promise<void>;
 
   list(): Promise<VolumeState[]>;
+  /** True if there is such a volume, in whatever state. Cheaper than `get`. */
+  has(name: string): Promise<boolean>;
   /** @returns undefined if there is no such volume; throws RECORD_DAMAGED or UNREACHABLE if that cannot be told. */
   get(name: string): Promise<VolumeState | undefined>;
   create(spec: CreateSpec, context: OperationContext): Promise<VolumeState>;

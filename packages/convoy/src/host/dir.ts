@@ -119,6 +119,10 @@ export class Dir {
 
   /** Opens a regular file for reading, without following a link and without blocking on a FIFO. */
   async openFile(name: string): Promise<FileHandle> {
+    return (await this.#openRegular(name)).handle;
+  }
+
+  async #openRegular(name: string): Promise<{ handle: FileHandle; size: number }> {
     let handle: FileHandle;
     try {
       handle = await open(this.#at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
@@ -127,7 +131,7 @@ export class Dir {
       throw error;
     }
     const stats = await handle.stat();
-    if (stats.isFile()) return handle;
+    if (stats.isFile()) return { handle, size: stats.size };
     await handle.close();
     throw this.#notRegular(name);
   }
@@ -141,19 +145,27 @@ export class Dir {
 
   /** Reads a small file; undefined if absent. More than `maxBytes` is a FORGED error. */
   async read(name: string, maxBytes: number): Promise<Buffer | undefined> {
-    let handle: FileHandle;
+    let file: { handle: FileHandle; size: number };
     try {
-      handle = await this.openFile(name);
+      file = await this.#openRegular(name);
     } catch (error) {
       if (errnoOf(error) === "ENOENT") return undefined;
       throw error;
     }
+    const { handle, size } = file;
     try {
-      const { size } = await handle.stat();
       if (size > maxBytes) {
         throw new ConvoyError("FORGED", `${this.path}/${name} has ${size} bytes, more than the ${maxBytes} allowed`);
       }
-      return await handle.readFile();
+      // One call in the usual case; files of ours are replaced, never written in place.
+      const buffer = Buffer.allocUnsafe(size);
+      let length = 0;
+      while (length < size) {
+        const { bytesRead } = await handle.read(buffer, length, size - length, length);
+        if (bytesRead === 0) break;
+        length += bytesRead;
+      }
+      return buffer.subarray(0, length);
     } finally {
       await handle.close();
     }

@@ -56,7 +56,7 @@ export interface VolumesApi {
   rename(name: string, newName: string): Promise<void>;
 
   /** A mount by hand. `volume X doesn't exist` is VOLUME_NOT_FOUND with that text. */
-  mount(name: string, mountPoint: string): Promise<{ mountPoint: string; volume: VolumeState }>;
+  mount(name: string, mountPoint: string): Promise<string>;
   /** Ends the hand-made holder (and with `force` all of this root, with `forceRoot` also that root's); STILL_HELD names who remains. */
   umount(name: string, options: { force: boolean; forceRoot: string }): Promise<void>;
   /** Mount for Docker's caller id (empty for engines that send none). */

@@ -8,7 +8,15 @@ import type { Logger } from "../host/log.ts";
 import type { CreateRequest, VolumesApi } from "./api.ts";
 import { Backups } from "./backups.ts";
 import { Creator } from "./creator.ts";
-import { doesNotExist, findVolume, NOT_FOUND, requireAbility, requireVolume } from "./find.ts";
+import {
+  doesNotExist,
+  findDriver,
+  findVolume,
+  NOT_FOUND,
+  requireAbility,
+  requireDriver,
+  requireVolume,
+} from "./find.ts";
 import { LegacyHolders } from "./legacy-holders.ts";
 import { checkNewVolumeName } from "./names.ts";
 import { Operations } from "./operations.ts";
@@ -187,16 +195,13 @@ class Volumes implements VolumesApi {
   }
 
   async mount(name: string, mountPoint: string) {
-    const { driver } = await requireVolume(this.#drivers, name, doesNotExist(name));
+    const driver = await requireDriver(this.#drivers, name, doesNotExist(name));
     const fields = { operation: "mount", driver: driver.name, volume: name };
-    const path = await this.#operations.run(fields, () =>
-      driver.mount(name, { mountPoint, holder: { kind: "manual", id: "" } }),
-    );
-    return { mountPoint: path, volume: await this.inspect(name) };
+    return this.#operations.run(fields, () => driver.mount(name, { mountPoint, holder: { kind: "manual", id: "" } }));
   }
 
   async umount(name: string, options: { force: boolean; forceRoot: string }): Promise<void> {
-    const { driver } = await requireVolume(this.#drivers, name, doesNotExist(name));
+    const driver = await requireDriver(this.#drivers, name, doesNotExist(name));
     const fields = { operation: "umount", driver: driver.name, volume: name };
     const remaining = await this.#operations.run(fields, () =>
       driver.umount(name, { holder: { kind: "manual", id: "" }, ...options }),
@@ -212,15 +217,14 @@ class Volumes implements VolumesApi {
   }
 
   async mountForDocker(name: string, id: string): Promise<string> {
-    const { driver } = await requireVolume(this.#drivers, name, "Couldn't find volume.");
+    const driver = await requireDriver(this.#drivers, name, "Couldn't find volume.");
     const fields = { operation: "mount", driver: driver.name, volume: name };
     return this.#operations.run(fields, () => driver.mount(name, { mountPoint: "", holder: { kind: "docker", id } }));
   }
 
   async umountForDocker(name: string, id: string): Promise<Holder[]> {
-    const found = await findVolume(this.#drivers, name);
-    if (found === undefined) return [];
-    const { driver } = found;
+    const driver = await findDriver(this.#drivers, name);
+    if (driver === undefined) return [];
     const fields = { operation: "umount", driver: driver.name, volume: name };
     const remaining = await this.#operations.run(fields, () =>
       driver.umount(name, { holder: { kind: "docker", id }, force: false, forceRoot: "" }),

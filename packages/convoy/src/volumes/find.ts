@@ -26,13 +26,39 @@ export async function findVolume(drivers: readonly Driver[], name: string): Prom
   return undefined;
 }
 
+/** The driver that has the volume; what was said of `findVolume` about failures holds here, too. */
+export async function findDriver(drivers: readonly Driver[], name: string): Promise<Driver | undefined> {
+  checkLookupName(name);
+  let failure: unknown;
+  for (const driver of drivers) {
+    try {
+      if (await driver.has(name)) return driver;
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+  return undefined;
+}
+
+/** @throws VOLUME_NOT_FOUND with `message`; INVALID_NAME for a name that no volume can have. */
+export async function requireDriver(drivers: readonly Driver[], name: string, message: string): Promise<Driver> {
+  refuseMissing(name);
+  return (await findDriver(drivers, name)) ?? refuseUnknown(name, message);
+}
+
 /** @throws VOLUME_NOT_FOUND with `message`; INVALID_NAME for a name that no volume can have. */
 export async function requireVolume(drivers: readonly Driver[], name: string, message: string): Promise<FoundVolume> {
-  if (name === "") {
-    throw new ConvoyError("INVALID_REQUEST", "The name of the volume is missing", { hint: "Name the volume." });
-  }
-  const found = await findVolume(drivers, name);
-  if (found !== undefined) return found;
+  refuseMissing(name);
+  return (await findVolume(drivers, name)) ?? refuseUnknown(name, message);
+}
+
+function refuseMissing(name: string): void {
+  if (name !== "") return;
+  throw new ConvoyError("INVALID_REQUEST", "The name of the volume is missing", { hint: "Name the volume." });
+}
+
+function refuseUnknown(name: string, message: string): never {
   if (!couldExist(name)) throw invalidName(name);
   throw new ConvoyError("VOLUME_NOT_FOUND", message, { hint: "'convoy list' shows the volumes there are." });
 }

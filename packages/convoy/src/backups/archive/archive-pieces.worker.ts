@@ -22,7 +22,7 @@ export type PieceTasks = {
 };
 
 // On Linux this is the thread's own priority: requests and the rest of the machine go before compression.
-setPriority(5);
+setPriority(15);
 
 serveTasks<PieceTasks>({
   makePiece(input, context) {

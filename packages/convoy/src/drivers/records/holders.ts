@@ -100,9 +100,17 @@ export class Holders {
     volume: string,
     change: (holders: HoldersFile["Holders"]) => HoldersFile["Holders"],
   ): Promise<void> {
+    const dir = (await this.#open(state, volume, true))!;
+    try {
+      await this.#changeIn(dir, change);
+    } finally {
+      await dir.close();
+    }
+  }
+
+  async #changeIn(dir: Dir, change: (holders: HoldersFile["Holders"]) => HoldersFile["Holders"]): Promise<void> {
     const { id, host, bootId } = this.#identity;
-    const existing = await this.#open(state, volume, false);
-    const present = existing === undefined ? undefined : await this.#read(existing, id).finally(() => existing.close());
+    const present = await this.#read(dir, id);
     const before = present?.Holders ?? [];
     // After a reboot no container of the former boot runs: only mounts by hand are renewed (R9).
     const valid = present?.Boot === bootId ? before : before.filter((holder) => holder.Kind === "manual");
@@ -115,13 +123,8 @@ export class Holders {
       return;
     }
     if (present === undefined && after.length === 0) return;
-    const dir = (await this.#open(state, volume, true))!;
-    try {
-      if (after.length === 0) await dir.remove(id);
-      else await writeJson(dir, id, { Root: id, Host: host, Boot: bootId, Holders: after } satisfies HoldersFile);
-    } finally {
-      await dir.close();
-    }
+    if (after.length === 0) await dir.remove(id);
+    else await writeJson(dir, id, { Root: id, Host: host, Boot: bootId, Holders: after } satisfies HoldersFile);
   }
 
   /** Ends what a foreign root holds: only by a user's word that names the root. */

@@ -120,6 +120,6 @@ export async function withRecord<T>(
   name: string,
   work: (record: VfsRecord) => Promise<T>,
 ): Promise<T> {
-  await requireRecord(context, share, name);
+  if ((await share.config.stat(context.records.fileName(name))) === undefined) throw volumeNotFound();
   return context.records.locked(share.config, name, async () => work(await requireRecord(context, share, name)));
 }

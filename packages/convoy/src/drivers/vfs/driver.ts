@@ -125,6 +125,11 @@ class VfsDriver implements Driver {
     }
   }
 
+  has(name: string): Promise<boolean> {
+    const file = this.#context.records.fileName(name);
+    return this.#context.share.read(async ({ config }) => (await config?.stat(file)) !== undefined);
+  }
+
   async get(name: string): Promise<VolumeState | undefined> {
     const context = this.#context;
     const found = await context.share.read(async ({ config, state }) => {
@@ -228,5 +233,6 @@ class VfsDriver implements Driver {
 
   async close(): Promise<void> {
     this.#settler.stop();
+    await this.#context.share.close();
   }
 }

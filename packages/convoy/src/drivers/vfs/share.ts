@@ -6,6 +6,7 @@ import { verifyMarker } from "../../host/marker.ts";
 import { hasLocalLocksOnly, type Mount, mountOf, mountsWithin, readMounts } from "../../host/mountinfo.ts";
 import type { MarkerMemory } from "../../host/root.ts";
 import type { VfsConfig } from "./config.ts";
+import { KeptShare } from "./kept-share.ts";
 
 /** The tree of volumes, held open for one operation: everything the operation does goes through these handles (R11). */
 export interface OpenShare {
@@ -31,11 +32,13 @@ export class Share {
   readonly #options: ShareOptions;
   /** What `--init-store` said; it counts for what is there now, not for what may come later (R11). */
   #init: boolean;
+  readonly #kept: KeptShare;
 
   constructor(config: VfsConfig, options: ShareOptions) {
     this.path = config.path;
     this.#options = options;
     this.#init = options.initStore;
+    this.#kept = new KeptShare(config.path);
   }
 
   /** Takes `--init-store` at its word, once, at the start of the daemon. */
@@ -115,21 +118,28 @@ export class Share {
 
   /** Runs `work` on the tree opened for a change and closes it again. */
   async change<T>(work: (share: OpenShare) => Promise<T>): Promise<T> {
-    const share = await this.openForChange();
+    const kept = (await this.#kept.acquire(true)) ?? this.#kept.keep(await this.openForChange(), true);
     try {
-      return await work(share);
+      return await work(kept.share);
     } finally {
-      await closeShare(share);
+      await this.#kept.release(kept);
     }
   }
 
   async read<T>(work: (share: Partial<OpenShare> & { base: Dir }) => Promise<T>): Promise<T> {
-    const share = await this.openForReading();
-    try {
-      return await work(share);
-    } finally {
-      await closeShare(share);
+    const kept = await this.#kept.acquire(false);
+    if (kept !== undefined) return work(kept.share).finally(() => this.#kept.release(kept));
+    const { base, config, state } = await this.openForReading();
+    if (config !== undefined && state !== undefined) {
+      const whole = this.#kept.keep({ base, config, state }, false);
+      return work(whole.share).finally(() => this.#kept.release(whole));
     }
+    const partial = { base, ...(config === undefined ? {} : { config }) };
+    return work(partial).finally(() => closeShare(partial));
+  }
+
+  close(): Promise<void> {
+    return this.#kept.close();
   }
 
   /** Refuses what needs locks between hosts where the mount has none (R4). */

@@ -81,8 +81,8 @@ export function volumeRoutes(volumes: VolumesApi): Route[] {
       "/volumes/mount",
       volumeMountRequest,
       async ({ VolumeName = "", MountPoint = "", Verbose }) => {
-        const mounted = await volumes.mount(VolumeName, MountPoint);
-        return Verbose ? json(volumeRecord(mounted.volume)) : word(mounted.mountPoint);
+        const mountPoint = await volumes.mount(VolumeName, MountPoint);
+        return Verbose ? json(volumeRecord(await volumes.inspect(VolumeName))) : word(mountPoint);
       },
     ),
     umount("/volumes/umount"),

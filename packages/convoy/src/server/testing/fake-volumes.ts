@@ -83,7 +83,7 @@ export class FakeVolumes implements VolumesApi {
 
   async mount(name: string, mountPoint: string) {
     this.calls.push(["mount", { name, mountPoint }]);
-    return { mountPoint: await this.mountForDocker(name, ""), volume: this.volumes.get(name)! };
+    return this.mountForDocker(name, "");
   }
 
   async umount(name: string, options: { force: boolean; forceRoot: string }) {
