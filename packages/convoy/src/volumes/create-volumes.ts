@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { BackupEngine } from "../backups/engine.ts";
-import type { Driver, Holder, VolumeState } from "../drivers/driver.ts";
+import type { Driver, Holder, MountRequest, UmountRequest, VolumeState } from "../drivers/driver.ts";
 import { describeHolder } from "../drivers/records/holders.ts";
 import { ConvoyError, isConvoyError } from "../errors.ts";
 import { logFailure } from "../host/failure-log.ts";
@@ -8,15 +8,7 @@ import type { Logger } from "../host/log.ts";
 import type { CreateRequest, VolumesApi } from "./api.ts";
 import { Backups } from "./backups.ts";
 import { Creator } from "./creator.ts";
-import {
-  doesNotExist,
-  findDriver,
-  findVolume,
-  NOT_FOUND,
-  requireAbility,
-  requireDriver,
-  requireVolume,
-} from "./find.ts";
+import { doesNotExist, findDriver, findVolume, NOT_FOUND, requireAbility, requireVolume, withDriver } from "./find.ts";
 import { LegacyHolders } from "./legacy-holders.ts";
 import { checkNewVolumeName } from "./names.ts";
 import { Operations } from "./operations.ts";
@@ -194,17 +186,30 @@ class Volumes implements VolumesApi {
     );
   }
 
-  async mount(name: string, mountPoint: string) {
-    const driver = await requireDriver(this.#drivers, name, doesNotExist(name));
-    const fields = { operation: "mount", driver: driver.name, volume: name };
-    return this.#operations.run(fields, () => driver.mount(name, { mountPoint, holder: { kind: "manual", id: "" } }));
+  mount(name: string, mountPoint: string): Promise<string> {
+    return this.#mount(name, { mountPoint, holder: { kind: "manual", id: "" } }, doesNotExist(name));
+  }
+
+  mountForDocker(name: string, id: string): Promise<string> {
+    return this.#mount(name, { mountPoint: "", holder: { kind: "docker", id } }, "Couldn't find volume.");
+  }
+
+  #mount(name: string, request: MountRequest, missing: string): Promise<string> {
+    return withDriver(this.#drivers, name, missing, (driver) =>
+      this.#operations.run({ operation: "mount", driver: driver.name, volume: name }, () =>
+        driver.mount(name, request),
+      ),
+    );
+  }
+
+  #umount(driver: Driver, name: string, request: UmountRequest): Promise<Holder[]> {
+    const fields = { operation: "umount", driver: driver.name, volume: name };
+    return this.#operations.run(fields, () => driver.umount(name, request));
   }
 
   async umount(name: string, options: { force: boolean; forceRoot: string }): Promise<void> {
-    const driver = await requireDriver(this.#drivers, name, doesNotExist(name));
-    const fields = { operation: "umount", driver: driver.name, volume: name };
-    const remaining = await this.#operations.run(fields, () =>
-      driver.umount(name, { holder: { kind: "manual", id: "" }, ...options }),
+    const remaining = await withDriver(this.#drivers, name, doesNotExist(name), (driver) =>
+      this.#umount(driver, name, { holder: { kind: "manual", id: "" }, ...options }),
     );
     if (remaining.length === 0) return;
     throw new ConvoyError(
@@ -216,21 +221,21 @@ class Volumes implements VolumesApi {
     );
   }
 
-  async mountForDocker(name: string, id: string): Promise<string> {
-    const driver = await requireDriver(this.#drivers, name, "Couldn't find volume.");
-    const fields = { operation: "mount", driver: driver.name, volume: name };
-    return this.#operations.run(fields, () => driver.mount(name, { mountPoint: "", holder: { kind: "docker", id } }));
-  }
-
   async umountForDocker(name: string, id: string): Promise<Holder[]> {
     const driver = await findDriver(this.#drivers, name);
     if (driver === undefined) return [];
-    const fields = { operation: "umount", driver: driver.name, volume: name };
-    const remaining = await this.#operations.run(fields, () =>
-      driver.umount(name, { holder: { kind: "docker", id }, force: false, forceRoot: "" }),
-    );
-    this.#legacy.checkLater(driver, name, remaining);
-    return remaining;
+    try {
+      const remaining = await this.#umount(driver, name, {
+        holder: { kind: "docker", id },
+        force: false,
+        forceRoot: "",
+      });
+      this.#legacy.checkLater(driver, name, remaining);
+      return remaining;
+    } catch (error) {
+      if (isConvoyError(error, "VOLUME_NOT_FOUND")) return [];
+      throw error;
+    }
   }
 
   createSnapshot(volume: string, name: string) {

@@ -1,5 +1,5 @@
 import type { Driver, VolumeState } from "../drivers/driver.ts";
-import { ConvoyError } from "../errors.ts";
+import { ConvoyError, isConvoyError } from "../errors.ts";
 import { checkLookupName, couldExist, invalidName } from "./names.ts";
 
 export interface FoundVolume {
@@ -26,9 +26,11 @@ export async function findVolume(drivers: readonly Driver[], name: string): Prom
   return undefined;
 }
 
-/** The driver that has the volume; what was said of `findVolume` about failures holds here, too. */
+/** The driver that has the volume, or may have it if it is the only one; what was said of `findVolume` about failures holds here, too. */
 export async function findDriver(drivers: readonly Driver[], name: string): Promise<Driver | undefined> {
   checkLookupName(name);
+  // With one driver the operation itself tells whether the volume is there.
+  if (drivers.length === 1) return drivers[0];
   let failure: unknown;
   for (const driver of drivers) {
     try {
@@ -41,8 +43,23 @@ export async function findDriver(drivers: readonly Driver[], name: string): Prom
   return undefined;
 }
 
-/** @throws VOLUME_NOT_FOUND with `message`; INVALID_NAME for a name that no volume can have. */
-export async function requireDriver(drivers: readonly Driver[], name: string, message: string): Promise<Driver> {
+/** Runs `work` with the volume's driver. @throws VOLUME_NOT_FOUND with `message`; INVALID_NAME */
+export async function withDriver<T>(
+  drivers: readonly Driver[],
+  name: string,
+  message: string,
+  work: (driver: Driver) => Promise<T>,
+): Promise<T> {
+  const driver = await requireDriver(drivers, name, message);
+  try {
+    return await work(driver);
+  } catch (error) {
+    if (isConvoyError(error, "VOLUME_NOT_FOUND")) return refuseUnknown(name, message, error);
+    throw error;
+  }
+}
+
+async function requireDriver(drivers: readonly Driver[], name: string, message: string): Promise<Driver> {
   refuseMissing(name);
   return (await findDriver(drivers, name)) ?? refuseUnknown(name, message);
 }
@@ -58,9 +75,12 @@ function refuseMissing(name: string): void {
   throw new ConvoyError("INVALID_REQUEST", "The name of the volume is missing", { hint: "Name the volume." });
 }
 
-function refuseUnknown(name: string, message: string): never {
+function refuseUnknown(name: string, message: string, cause?: unknown): never {
   if (!couldExist(name)) throw invalidName(name);
-  throw new ConvoyError("VOLUME_NOT_FOUND", message, { hint: "'convoy list' shows the volumes there are." });
+  throw new ConvoyError("VOLUME_NOT_FOUND", message, {
+    cause,
+    hint: "'convoy list' shows the volumes there are.",
+  });
 }
 
 export function doesNotExist(name: string): string {

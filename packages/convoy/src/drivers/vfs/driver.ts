@@ -136,8 +136,11 @@ class VfsDriver implements Driver {
       const record = config === undefined ? undefined : await context.records.read(config, name);
       if (record === undefined) return undefined;
       if (state === undefined) return { record, identity: undefined, holders: [] };
-      const identity = await readIdentity(state, name, record.CreatedTime);
-      return { record, identity, holders: await context.holders.list(state, name) };
+      const [identity, holders] = await Promise.all([
+        readIdentity(state, name, record.CreatedTime),
+        context.holders.list(state, name),
+      ]);
+      return { record, identity, holders };
     });
     if (found === undefined) return undefined;
     const { identity, holders } = found;

@@ -6,6 +6,8 @@ const IDLE_MS = 500;
 
 interface Kept {
   share: OpenShare;
+  /** Device and inode of `base` and `state`. */
+  marks: string[];
   /** The marker was checked (and learnt) as a change demands it. */
   forChange: boolean;
   users: number;
@@ -30,15 +32,15 @@ export class KeptShare {
     const kept = this.#kept;
     if (kept === undefined || (forChange && !kept.forChange)) return undefined;
     kept.users++;
-    if (await this.#isSame(kept.share)) return kept;
+    if (await this.#isSame(kept)) return kept;
     this.#forget(kept);
     await this.release(kept);
     return undefined;
   }
 
   /** Takes over a tree that was just opened, with the caller as its first user. */
-  keep(share: OpenShare, forChange: boolean): Kept {
-    const kept: Kept = { share, forChange, users: 1 };
+  async keep(share: OpenShare, forChange: boolean): Promise<Kept> {
+    const kept: Kept = { share, forChange, users: 1, marks: await handleMarks(share) };
     const former = this.#kept;
     this.#kept = kept;
     if (former?.users === 0) void this.#close(former);
@@ -74,19 +76,25 @@ export class KeptShare {
     await closeShare(kept.share);
   }
 
-  async #isSame({ base, state }: OpenShare): Promise<boolean> {
-    const same = async (path: string, handle: OpenShare["base"]) => {
-      const [now, kept] = await Promise.all([stat(path, { bigint: true }), handle.statSelf()]);
-      return now.ino === kept.ino && now.dev === kept.dev && kept.nlink > 0n;
-    };
+  async #isSame({ marks }: Kept): Promise<boolean> {
     try {
-      const results = await Promise.all([
-        same(this.#path, base),
-        same(`${this.#path}/config/${STATE_DIRECTORY}`, state),
-      ]);
-      return results.every((result) => result);
+      const now = await placeMarks(this.#path);
+      // The handles keep the inodes from being given to anything else.
+      return now.every((mark, index) => mark === marks[index]);
     } catch {
       return false;
     }
   }
+}
+
+/** Device and inode of the directories that the paths lead to now. */
+async function placeMarks(path: string): Promise<string[]> {
+  const places = [path, `${path}/config/${STATE_DIRECTORY}`];
+  const stats = await Promise.all(places.map((place) => stat(place, { bigint: true })));
+  return stats.map(({ dev, ino }) => `${dev}:${ino}`);
+}
+
+async function handleMarks({ base, state }: OpenShare): Promise<string[]> {
+  const stats = await Promise.all([base.statSelf(), state.statSelf()]);
+  return stats.map(({ dev, ino }) => `${dev}:${ino}`);
 }

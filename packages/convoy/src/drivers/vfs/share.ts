@@ -118,7 +118,7 @@ export class Share {
 
   /** Runs `work` on the tree opened for a change and closes it again. */
   async change<T>(work: (share: OpenShare) => Promise<T>): Promise<T> {
-    const kept = (await this.#kept.acquire(true)) ?? this.#kept.keep(await this.openForChange(), true);
+    const kept = (await this.#kept.acquire(true)) ?? (await this.#kept.keep(await this.openForChange(), true));
     try {
       return await work(kept.share);
     } finally {
@@ -131,7 +131,7 @@ export class Share {
     if (kept !== undefined) return work(kept.share).finally(() => this.#kept.release(kept));
     const { base, config, state } = await this.openForReading();
     if (config !== undefined && state !== undefined) {
-      const whole = this.#kept.keep({ base, config, state }, false);
+      const whole = await this.#kept.keep({ base, config, state }, false);
       return work(whole.share).finally(() => this.#kept.release(whole));
     }
     const partial = { base, ...(config === undefined ? {} : { config }) };
