@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { mountOf, readMounts } from "../packages/convoy/src/host/mountinfo.ts";
 import { sweep } from "../test/lab/sweep.ts";
@@ -41,7 +42,7 @@ if (unknown.length > 0) {
   console.error(`bench: no case ${unknown.join(", ")}; there are: ${CASES.map((known) => known.name).join(", ")}`);
   process.exit(1);
 }
-await sweep();
+await sweep(join(root, ".test-lab"));
 // The bundle that users run is measured, so it has to be that of this source.
 const built = spawnSync(process.execPath, ["scripts/build.ts"], { cwd: root, stdio: "inherit" });
 if (built.status !== 0) process.exit(1);

@@ -48,10 +48,10 @@ function runTests(): { report: Report; ended: boolean } {
 if (process.getuid?.() !== 0) {
   console.log("test: not root: tests that need Docker, mounts or foreign owners are skipped and say so");
 }
-await sweep();
+await sweep(join(root, ".test-lab"));
 const checked = filters.length > 0 || node(["scripts/check.ts"]);
 const { report, ended } = runTests();
-await sweep();
+await sweep(join(root, ".test-lab"));
 
 const skipped = report.numPendingTests + report.numTodoTests;
 for (const { name, assertionResults } of report.testResults) {

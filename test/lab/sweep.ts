@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "./run.ts";
+import { isAlive, processId } from "./run-scope.ts";
 
 /** How the names of all directories of the lab begin; the process id of their owner follows. */
 export const PREFIX = "convoy-lab-";
@@ -27,31 +28,47 @@ export function mountsBelow(path: string): string[] {
 
 /**
  * Removes what earlier runs left that were killed: processes that work in a lab directory of a dead test process, their
- * mounts, loop devices (freed with the last mount) and files.
+ * mounts, loop devices (freed with the last mount), files and plugin registrations.
+ * @param copies directory in which the tests put copies of the checkout.
  */
-export async function sweep(): Promise<void> {
-  for (const name of await readdir(tmpdir())) {
-    const owner = /^convoy-lab-([0-9]+)-/.exec(name)?.[1];
-    if (owner === undefined || isAlive(Number(owner))) continue;
-    const path = join(tmpdir(), name);
-    for (const pid of await processesOf(path)) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // It ended by itself meanwhile.
-      }
-    }
-    await removeDirectory(path);
+export async function sweep(copies: string): Promise<void> {
+  for (const name of await readdir(tmpdir())) if (isOrphaned(name)) await sweepDirectory(join(tmpdir(), name));
+  for (const name of await namesIn(copies)) {
+    const owner = /^readme-([0-9]+)$/.exec(name)?.[1];
+    if (owner !== undefined && processId(Number(owner)) === undefined) await sweepDirectory(join(copies, name));
   }
+  for (const name of await namesIn(PLUGINS)) if (name.startsWith(PREFIX)) await sweepPlugin(join(PLUGINS, name));
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
+const PLUGINS = "/etc/docker/plugins";
+
+/** True for the directory of a test process, or of a component of a test run, that is gone. */
+function isOrphaned(name: string): boolean {
+  const ofProcess = /^convoy-lab-([0-9]+)-/.exec(name)?.[1];
+  if (ofProcess !== undefined) return processId(Number(ofProcess)) === undefined;
+  const [, pid, started] = /^convoy-lab-[a-z0-9]+-([0-9]+)-([0-9]+)$/.exec(name) ?? [];
+  return pid !== undefined && started !== undefined && !isAlive({ pid: Number(pid), started });
+}
+
+async function sweepDirectory(path: string): Promise<void> {
+  for (const pid of await processesOf(path)) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It ended by itself meanwhile.
+    }
   }
+  await removeDirectory(path);
+}
+
+/** Removes a plugin of the tests whose daemon's socket is gone. */
+async function sweepPlugin(spec: string): Promise<void> {
+  const socket = (await readFile(spec, "utf8")).trim().replace("unix://", "");
+  if (!existsSync(socket)) await rm(spec, { force: true });
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  return existsSync(directory) ? readdir(directory) : [];
 }
 
 /** Processes whose command line names something below `path`. */
