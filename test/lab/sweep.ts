@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { run } from "./run.ts";
 import { isAlive, processId } from "./run-scope.ts";
 
@@ -61,10 +61,10 @@ async function sweepDirectory(path: string): Promise<void> {
   await removeDirectory(path);
 }
 
-/** Removes a plugin of the tests whose daemon's socket is gone. */
+/** Removes a plugin of the tests whose daemon's directory is gone. */
 async function sweepPlugin(spec: string): Promise<void> {
   const socket = (await readFile(spec, "utf8")).trim().replace("unix://", "");
-  if (!existsSync(socket)) await rm(spec, { force: true });
+  if (!existsSync(dirname(socket))) await rm(spec, { force: true });
 }
 
 async function namesIn(directory: string): Promise<string[]> {

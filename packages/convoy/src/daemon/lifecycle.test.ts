@@ -358,7 +358,7 @@ describe("log", () => {
       { operation: "snapshot", volume: "nosuch", snapshot: "snap1", code: "VOLUME_NOT_FOUND", level: 30 },
       { operation: "restore", driver: "vfs", volume: "vol2", code: "UNREACHABLE", level: 40 },
       { operation: "detach", driver: "vfs", volume: "vol1", code: "VOLUME_MOUNTED", level: 30 },
-      { operation: "VolumeDriver.Mount", volume: "nosuch", code: "VOLUME_NOT_FOUND", level: 30 },
+      { operation: "mount", driver: "vfs", volume: "nosuch", code: "VOLUME_NOT_FOUND", level: 30 },
     ]);
     const requests = daemon.log.filter((line) => line["msg"] === "request").map((line) => line["request"]);
     expect(requests).toEqual(expect.arrayContaining(failures.map((line) => line["request"])));

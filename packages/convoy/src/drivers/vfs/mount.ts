@@ -14,14 +14,10 @@ function holderId(holder: UmountRequest["holder"]): string {
 
 /** "Mounts" a volume: a vfs volume is a directory, so only the holder and, for VMs, the image are made. */
 export async function mountVolume(context: VfsContext, name: string, request: MountRequest): Promise<string> {
-  if (request.mountPoint !== "") {
-    throw new ConvoyError("UNSUPPORTED", "VFS doesn't support specified mount point", {
-      hint: `A vfs volume is a directory and is used where it lies: 'convoy mount ${name}' prints the place.`,
-    });
-  }
   const path = `${context.config.path}/${name}`;
   return context.share.change(async (share) => {
     await withRecord(context, share, name, async (record) => {
+      refuseChosenPlace(name, request);
       const leaving = (open: Intent) =>
         names(open, name) && (open.Operation === "delete" || open.Operation === "rename");
       await refuseIntents(context, share, `Mounting volume ${name}`, leaving);
@@ -32,6 +28,13 @@ export async function mountVolume(context: VfsContext, name: string, request: Mo
       if (record.MountPoint === "") await context.records.write(share.config, { ...record, MountPoint: path });
     });
     return path;
+  });
+}
+
+function refuseChosenPlace(name: string, request: MountRequest): void {
+  if (request.mountPoint === "") return;
+  throw new ConvoyError("UNSUPPORTED", "VFS doesn't support specified mount point", {
+    hint: `A vfs volume is a directory and is used where it lies: 'convoy mount ${name}' prints the place.`,
   });
 }
 
