@@ -14,6 +14,7 @@ interface HoldersFile {
 }
 
 const ROOT_ID = /^[0-9a-f]{32}$/;
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 function isHoldersFile(value: Record<string, unknown>): boolean {
   const file = value as Partial<HoldersFile>;
@@ -143,7 +144,7 @@ export class Holders {
     }
   }
 
-  /** Volumes that this root has a holders' file for. */
+  /** Volumes that this root has a holders' file for. Removes temporary files of dead writers on the way. */
   async volumesOfRoot(state: Dir): Promise<Set<string>> {
     const all = await state.trySub("holders");
     if (all === undefined) return new Set();
@@ -154,6 +155,7 @@ export class Holders {
         const dir = await all.trySub(volume);
         if (dir === undefined) return;
         if ((await dir.stat(this.#identity.id)) !== undefined) own.add(volume);
+        await dir.sweepTemporaries(DAY_MS);
         await dir.close();
       };
       for (let i = 0; i < volumes.length; i += 64) await Promise.all(volumes.slice(i, i + 64).map(look));
